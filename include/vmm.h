@@ -120,10 +120,10 @@ struct vm_memseg {
 int vm_setup_memory(struct vm *vm, uint64_t bytes);
 
 /* The memfd of the RAM (borrowed), or -1 with ENOENT. */
-int vm_memory_fd(const struct vm *vm);
+int vm_memory_fd(struct vm *vm);
 
 /* Fills at most max entries of segs with the RAM's layout; returns how many. */
-int vm_memory_layout(const struct vm *vm, struct vm_memseg *segs, int max);
+int vm_memory_layout(struct vm *vm, struct vm_memseg *segs, int max);
 
 /*
  * Maps len bytes of fd from off (fd -1: fresh zeroed memory) at gpa.  Borrows
