@@ -41,11 +41,11 @@ struct vmm_backend {
 
 	int (*irq_line)(struct vm *vm, uint32_t gsi, bool level);
 	int (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
-	int (*irqfd)(struct vm *vm, int fd, uint32_t gsi, int resample_fd,
-	    bool add);
+	int (*irqfd)(
+	    struct vm *vm, int fd, uint32_t gsi, int resample_fd, bool add);
 	int (*routes_set)(struct vm *vm, const struct route_table *routes);
-	int (*ioeventfd)(struct vm *vm, int fd, const struct vm_ioevent *event,
-	    bool add);
+	int (*ioeventfd)(
+	    struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
 
 	int (*vcpu_open)(struct vcpu *vcpu);
 	void (*vcpu_close)(struct vcpu *vcpu);
@@ -62,8 +62,8 @@ struct vmm_backend {
 	int (*get_sregs)(struct vcpu *vcpu, struct vcpu_sregs *sregs);
 	int (*set_sregs)(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
 	int (*get_debugregs)(struct vcpu *vcpu, struct vmm_debugregs *regs);
-	int (*set_debugregs)(struct vcpu *vcpu,
-	    const struct vmm_debugregs *regs);
+	int (*set_debugregs)(
+	    struct vcpu *vcpu, const struct vmm_debugregs *regs);
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
 	int (*clock_paused)(struct vcpu *vcpu);

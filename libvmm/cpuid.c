@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ALL	   0xffffffffU
-#define BIT(n)	   (1U << (n))
-#define HV_BASE	   0x40000000U
-#define HV_FREQ	   0x40000010U
+#define ALL 0xffffffffU
+#define BIT(n) (1U << (n))
+#define HV_BASE 0x40000000U
+#define HV_FREQ 0x40000010U
 #define APIC_BUS_KHZ 1000000U /* KVM's LAPIC timer counts nanoseconds */
 
 struct cpuid_rule {
@@ -99,7 +99,8 @@ cpuid_find(struct cpuid_set *set, uint32_t leaf, uint32_t subleaf)
 
 	for (i = 0; i < set->count; i++) {
 		l = &set->leaf[i];
-		if (l->leaf == leaf && (!l->has_subleaf || l->subleaf == subleaf))
+		if (l->leaf == leaf &&
+		    (!l->has_subleaf || l->subleaf == subleaf))
 			return l;
 	}
 	return NULL;
@@ -174,8 +175,8 @@ cpuid_basic(struct cpuid_set *set, const struct cpuid_context *ctx)
 	if (l == NULL)
 		return;
 	cpuid_field(&l->reg[CPUID_EBX], 31, 24, ctx->id);
-	cpuid_field(&l->reg[CPUID_EBX], 23, 16,
-	    1U << cpuid_core_bits(ctx->ncpus));
+	cpuid_field(
+	    &l->reg[CPUID_EBX], 23, 16, 1U << cpuid_core_bits(ctx->ncpus));
 	cpuid_field(&l->reg[CPUID_EDX], 28, 28, ctx->ncpus > 1);
 	/* Both are done by the LAPIC in the kernel, or by nobody. */
 	cpuid_field(&l->reg[CPUID_ECX], 21, 21, ctx->irqchip);
@@ -196,8 +197,8 @@ cpuid_caches(struct cpuid_set *set, const struct cpuid_context *ctx)
 		if ((l->reg[CPUID_EAX] & 0x1f) == 0)
 			continue; /* no more caches */
 		level = (l->reg[CPUID_EAX] >> 5) & 7;
-		cpuid_field(&l->reg[CPUID_EAX], 25, 14,
-		    level >= 3 ? ids - 1 : 0);
+		cpuid_field(
+		    &l->reg[CPUID_EAX], 25, 14, level >= 3 ? ids - 1 : 0);
 		if (l->leaf == 0x4)
 			cpuid_field(&l->reg[CPUID_EAX], 31, 26, ids - 1);
 	}
@@ -232,15 +233,15 @@ cpuid_amd(struct cpuid_set *set, const struct cpuid_context *ctx)
 
 	l = cpuid_find(set, 0x80000008, 0);
 	if (l != NULL) {
-		cpuid_field(&l->reg[CPUID_ECX], 15, 12,
-		    cpuid_core_bits(ctx->ncpus));
+		cpuid_field(
+		    &l->reg[CPUID_ECX], 15, 12, cpuid_core_bits(ctx->ncpus));
 		cpuid_field(&l->reg[CPUID_ECX], 7, 0, ctx->ncpus - 1);
 	}
 	l = cpuid_find(set, 0x8000001e, 0);
 	if (l != NULL) {
 		l->reg[CPUID_EAX] = ctx->id;
 		l->reg[CPUID_EBX] = ctx->id & 0xff; /* core; 1 thread */
-		l->reg[CPUID_ECX] = 0;		    /* one node */
+		l->reg[CPUID_ECX] = 0; /* one node */
 		l->reg[CPUID_EDX] = 0;
 	}
 	l = cpuid_find(set, 0x80000001, 0);
@@ -271,8 +272,8 @@ cpuid_frequencies(struct cpuid_set *set, const struct cpuid_context *ctx)
 	for (i = HV_BASE + 2; i < HV_FREQ; i++)
 		cpuid_put(set, &(struct cpuid_leaf) { .leaf = i });
 	cpuid_put(set,
-	    &(struct cpuid_leaf) { .leaf = HV_FREQ,
-		.reg = { ctx->tsc_khz, APIC_BUS_KHZ, 0, 0 } });
+	    &(struct cpuid_leaf) {
+		.leaf = HV_FREQ, .reg = { ctx->tsc_khz, APIC_BUS_KHZ, 0, 0 } });
 }
 
 /* The signature by which guests find KVM's paravirtual features. */

@@ -17,7 +17,7 @@ struct cpuid_leaf {
 	uint32_t leaf;
 	uint32_t subleaf;
 	bool has_subleaf; /* subleaf counts; else one answer for all */
-	uint32_t reg[4];  /* by enum cpuid_reg */
+	uint32_t reg[4]; /* by enum cpuid_reg */
 };
 
 struct cpuid_set {
@@ -27,17 +27,17 @@ struct cpuid_set {
 
 /* The vCPU that the answers are for. */
 struct cpuid_context {
-	uint32_t id;	  /* also its APIC id */
-	uint32_t ncpus;	  /* one socket, one thread per core */
+	uint32_t id; /* also its APIC id */
+	uint32_t ncpus; /* one socket, one thread per core */
 	uint32_t tsc_khz; /* 0: unknown */
-	bool irqchip;	  /* LAPIC in the kernel: x2APIC and TSC deadline */
+	bool irqchip; /* LAPIC in the kernel: x2APIC and TSC deadline */
 };
 
 /* Turns what the host can give into what the guest gets, in place. */
 void cpuid_apply(struct cpuid_set *set, const struct cpuid_context *ctx);
 
 /* The leaf (borrowed), or NULL.  subleaf counts where the leaf has any. */
-struct cpuid_leaf *cpuid_find(struct cpuid_set *set, uint32_t leaf,
-    uint32_t subleaf);
+struct cpuid_leaf *cpuid_find(
+    struct cpuid_set *set, uint32_t leaf, uint32_t subleaf);
 
 #endif /* CPUID_H */

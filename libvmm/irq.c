@@ -44,8 +44,8 @@ vm_irqfd_add(struct vm *vm, int fd, uint32_t gsi, int resample_fd)
 }
 
 int
-vm_irqfd_msi(struct vm *vm, int fd, uint64_t addr, uint32_t data,
-    uint32_t *route)
+vm_irqfd_msi(
+    struct vm *vm, int fd, uint64_t addr, uint32_t data, uint32_t *route)
 {
 	uint32_t number;
 	int rc = -1;

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMMAP_MAX  128
+#define MEMMAP_MAX 128
 #define MEMMAP_PAGE 4096ULL
-#define MEMMAP_TOP  (1ULL << 52) /* no guest physical address beyond */
+#define MEMMAP_TOP (1ULL << 52) /* no guest physical address beyond */
 
 struct memmap_region {
 	uint64_t gpa;
@@ -21,8 +21,8 @@ struct memmap_region {
 	uint8_t *host;
 	uint64_t offset; /* of RAM: in the memory descriptor */
 	uint32_t slot;
-	int prot;	  /* VMM_PROT_*, the guest's */
-	bool host_write;  /* the host's view can be written */
+	int prot; /* VMM_PROT_*, the guest's */
+	bool host_write; /* the host's view can be written */
 	bool ram;
 };
 
@@ -48,7 +48,7 @@ const struct memmap_region *memmap_find(const struct memmap *map, uint64_t gpa);
 void memmap_remove(struct memmap *map, const struct memmap_region *region);
 
 /* Whether [gpa, gpa+len) is all memory, writable by the host if write. */
-int memmap_covers(const struct memmap *map, uint64_t gpa, uint64_t len,
-    bool write);
+int memmap_covers(
+    const struct memmap *map, uint64_t gpa, uint64_t len, bool write);
 
 #endif /* MEMMAP_H */

@@ -111,7 +111,7 @@ memory_sealed_fd(uint64_t bytes)
 		return -1;
 	if (ftruncate(fd, (off_t)bytes) == -1 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) ==
-	    -1) {
+		-1) {
 		err = errno;
 		close(fd);
 		errno = err;
@@ -125,8 +125,10 @@ static int
 memory_add_ram(struct vm *vm, uint64_t bytes, int fd)
 {
 	uint64_t low = bytes < VMM_LOWMEM_END ? bytes : VMM_LOWMEM_END;
-	struct memmap_region r = { .len = low, .prot = VMM_PROT_ALL,
-		.host_write = true, .ram = true };
+	struct memmap_region r = { .len = low,
+		.prot = VMM_PROT_ALL,
+		.host_write = true,
+		.ram = true };
 	int err;
 
 	if (memory_add(vm, &r, fd) == -1)
@@ -201,8 +203,8 @@ vm_memory_layout(struct vm *vm, struct vm_memseg *segs, int max)
 		if (!r->ram)
 			continue;
 		if (n < max)
-			segs[n] = (struct vm_memseg) { r->gpa, r->len,
-				r->offset };
+			segs[n] =
+			    (struct vm_memseg) { r->gpa, r->len, r->offset };
 		n++;
 	}
 	pthread_mutex_unlock(&vm->lock);
@@ -225,10 +227,12 @@ memory_check_fd(int fd, uint64_t off, uint64_t len)
 }
 
 int
-vm_map_memory(struct vm *vm, uint64_t gpa, uint64_t len, int fd, uint64_t off,
-    int prot)
+vm_map_memory(
+    struct vm *vm, uint64_t gpa, uint64_t len, int fd, uint64_t off, int prot)
 {
-	struct memmap_region r = { .gpa = gpa, .len = len, .offset = off,
+	struct memmap_region r = { .gpa = gpa,
+		.len = len,
+		.offset = off,
 		.prot = prot,
 		.host_write = fd == -1 || (prot & VMM_PROT_WRITE) != 0 };
 	int rc;

@@ -14,22 +14,22 @@
 #include "backend.h"
 #include "vmm.h"
 
-#define PROBE_MEMORY	  8192
-#define PROBE_SHORT	  16   /* loop iterations, two instructions each */
-#define PROBE_LONG	  1000
-#define PROBE_TRIES	  3
+#define PROBE_MEMORY 8192
+#define PROBE_SHORT 16 /* loop iterations, two instructions each */
+#define PROBE_LONG 1000
+#define PROBE_TRIES 3
 /*
  * Emulation costs 700 ns and more; hardware below 1 ns, and hardware that is
  * itself emulated by translation below 30.
  */
-#define PROBE_LIMIT_PS	  100000
+#define PROBE_LIMIT_PS 100000
 
 /* 32-bit code at 0: counts ECX down, then tells the host. */
 static const uint8_t probe_code[] = {
-	0x49,		  /* 0: dec ecx */
-	0x75, 0xfd,	  /* 1: jnz 0 */
-	0xe6, 0x80,	  /* 3: out 0x80, al */
-	0xeb, 0xf9,	  /* 5: jmp 0 */
+	0x49, /* 0: dec ecx */
+	0x75, 0xfd, /* 1: jnz 0 */
+	0xe6, 0x80, /* 3: out 0x80, al */
+	0xeb, 0xf9, /* 5: jmp 0 */
 };
 
 /* Flat 32-bit protected mode, which needs no real mode of the host. */
@@ -85,8 +85,8 @@ probe_speed(struct vcpu *vcpu, uint64_t *picoseconds)
 			best = much - little;
 		if (best < 0)
 			best = 0;
-		*picoseconds = (uint64_t)best * 1000 /
-		    (2 * (PROBE_LONG - PROBE_SHORT));
+		*picoseconds =
+		    (uint64_t)best * 1000 / (2 * (PROBE_LONG - PROBE_SHORT));
 		if (*picoseconds <= PROBE_LIMIT_PS)
 			break;
 	}
@@ -96,9 +96,9 @@ probe_speed(struct vcpu *vcpu, uint64_t *picoseconds)
 static int
 probe_measure(int kvm_fd, uint64_t *picoseconds)
 {
-	struct vm_params params = { .size = sizeof(params),
-		.memory_bytes = PROBE_MEMORY,
-		.ncpus = 1 };
+	struct vm_params params = {
+		.size = sizeof(params), .memory_bytes = PROBE_MEMORY, .ncpus = 1
+	};
 	struct vcpu *vcpu;
 	struct vm *vm;
 	int rc = -1, err;

@@ -12,9 +12,9 @@
 
 enum register_group {
 	GROUP_NONE,
-	GROUP_REGS,  /* a u64 in struct vcpu_regs */
+	GROUP_REGS, /* a u64 in struct vcpu_regs */
 	GROUP_SREGS, /* a u64 in struct vcpu_sregs */
-	GROUP_SEG,   /* a struct vcpu_seg in struct vcpu_sregs */
+	GROUP_SEG, /* a struct vcpu_seg in struct vcpu_sregs */
 	GROUP_TABLE, /* a struct vcpu_table in struct vcpu_sregs */
 	GROUP_DEBUG, /* a u64 in struct vmm_debugregs */
 };
@@ -24,11 +24,26 @@ struct register_row {
 	size_t offset;
 };
 
-#define R(m) { GROUP_REGS, offsetof(struct vcpu_regs, m) }
-#define S(m) { GROUP_SREGS, offsetof(struct vcpu_sregs, m) }
-#define G(m) { GROUP_SEG, offsetof(struct vcpu_sregs, m) }
-#define T(m) { GROUP_TABLE, offsetof(struct vcpu_sregs, m) }
-#define D(m) { GROUP_DEBUG, offsetof(struct vmm_debugregs, m) }
+#define R(m)                                              \
+	{                                                 \
+		GROUP_REGS, offsetof(struct vcpu_regs, m) \
+	}
+#define S(m)                                                \
+	{                                                   \
+		GROUP_SREGS, offsetof(struct vcpu_sregs, m) \
+	}
+#define G(m)                                              \
+	{                                                 \
+		GROUP_SEG, offsetof(struct vcpu_sregs, m) \
+	}
+#define T(m)                                                \
+	{                                                   \
+		GROUP_TABLE, offsetof(struct vcpu_sregs, m) \
+	}
+#define D(m)                                                   \
+	{                                                      \
+		GROUP_DEBUG, offsetof(struct vmm_debugregs, m) \
+	}
 
 static const struct register_row register_rows[VM_REG_LAST] = {
 	[VM_REG_GUEST_RAX] = R(rax),
@@ -97,8 +112,8 @@ register_find(int reg)
 }
 
 static int
-register_load(struct vcpu *vcpu, enum register_group group,
-    union register_file *f)
+register_load(
+    struct vcpu *vcpu, enum register_group group, union register_file *f)
 {
 	if (group == GROUP_REGS)
 		return vcpu->be->get_regs(vcpu, &f->regs);
@@ -108,8 +123,8 @@ register_load(struct vcpu *vcpu, enum register_group group,
 }
 
 static int
-register_store(struct vcpu *vcpu, enum register_group group,
-    const union register_file *f)
+register_store(
+    struct vcpu *vcpu, enum register_group group, const union register_file *f)
 {
 	if (group == GROUP_REGS)
 		return vcpu->be->set_regs(vcpu, &f->regs);
@@ -193,8 +208,8 @@ vm_get_desc(struct vcpu *vcpu, int reg, uint64_t *base, uint32_t *limit,
 }
 
 int
-vm_set_desc(struct vcpu *vcpu, int reg, uint64_t base, uint32_t limit,
-    uint32_t access)
+vm_set_desc(
+    struct vcpu *vcpu, int reg, uint64_t base, uint32_t limit, uint32_t access)
 {
 	const struct register_row *row = register_find(reg);
 	union register_file f;
@@ -203,7 +218,8 @@ vm_set_desc(struct vcpu *vcpu, int reg, uint64_t base, uint32_t limit,
 
 	if (row == NULL ||
 	    (row->group != GROUP_SEG && row->group != GROUP_TABLE) ||
-	    (row->group == GROUP_TABLE && (limit > UINT16_MAX || access != 0))) {
+	    (row->group == GROUP_TABLE &&
+		(limit > UINT16_MAX || access != 0))) {
 		errno = EINVAL;
 		return -1;
 	}

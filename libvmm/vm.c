@@ -93,8 +93,8 @@ vm_need_chips(struct vm *vm)
 	if (!atomic_load_explicit(&vm->has_chips, memory_order_relaxed)) {
 		rc = vm->be->vm_make_chips(vm);
 		if (rc == 0)
-			atomic_store_explicit(&vm->has_chips, true,
-			    memory_order_release);
+			atomic_store_explicit(
+			    &vm->has_chips, true, memory_order_release);
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return rc;

@@ -57,7 +57,7 @@ struct vmm_debugregs;
  * RAM nor devices nor firmware are.
  */
 #define KVM_IDENTITY_PAGE 0xfeffc000ULL
-#define KVM_TSS_PAGES	  0xfeffd000ULL
+#define KVM_TSS_PAGES 0xfeffd000ULL
 
 struct kvm_vm {
 	int fd;
@@ -82,11 +82,11 @@ int kvm_slot_set(struct vm *vm, const struct memmap_region *region);
 int kvm_slot_clear(struct vm *vm, const struct memmap_region *region);
 int kvm_irq_line(struct vm *vm, uint32_t gsi, bool level);
 int kvm_irq_msi(struct vm *vm, uint64_t addr, uint32_t data);
-int kvm_irq_irqfd(struct vm *vm, int fd, uint32_t gsi, int resample_fd,
-    bool add);
+int kvm_irq_irqfd(
+    struct vm *vm, int fd, uint32_t gsi, int resample_fd, bool add);
 int kvm_irq_routes_set(struct vm *vm, const struct route_table *routes);
-int kvm_irq_ioeventfd(struct vm *vm, int fd, const struct vm_ioevent *event,
-    bool add);
+int kvm_irq_ioeventfd(
+    struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
 int kvm_vcpu_open(struct vcpu *vcpu);
 void kvm_vcpu_close(struct vcpu *vcpu);
 int kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit);
@@ -101,8 +101,8 @@ int kvm_state_set_regs(struct vcpu *vcpu, const struct vcpu_regs *regs);
 int kvm_state_get_sregs(struct vcpu *vcpu, struct vcpu_sregs *sregs);
 int kvm_state_set_sregs(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
 int kvm_state_get_debugregs(struct vcpu *vcpu, struct vmm_debugregs *regs);
-int kvm_state_set_debugregs(struct vcpu *vcpu,
-    const struct vmm_debugregs *regs);
+int kvm_state_set_debugregs(
+    struct vcpu *vcpu, const struct vmm_debugregs *regs);
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);

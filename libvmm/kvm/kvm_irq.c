@@ -10,7 +10,7 @@
 #include "../handle.h"
 #include "kvm.h"
 
-#define PIC_PINS      8
+#define PIC_PINS 8
 #define DEFAULT_ROUTES (2 * PIC_PINS + KVM_IOAPIC_NUM_PINS)
 
 int
@@ -58,9 +58,9 @@ kvm_irq_default_routes(struct kvm_irq_routing_entry *e)
 		if (gsi < 2 * PIC_PINS) {
 			e[n].gsi = gsi;
 			e[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-			e[n].u.irqchip.irqchip = gsi < PIC_PINS ?
-			    KVM_IRQCHIP_PIC_MASTER :
-			    KVM_IRQCHIP_PIC_SLAVE;
+			e[n].u.irqchip.irqchip = gsi < PIC_PINS
+			    ? KVM_IRQCHIP_PIC_MASTER
+			    : KVM_IRQCHIP_PIC_SLAVE;
 			e[n++].u.irqchip.pin = gsi % PIC_PINS;
 		}
 		e[n].gsi = gsi;
@@ -104,8 +104,8 @@ kvm_irq_routes_set(struct vm *vm, const struct route_table *routes)
 }
 
 int
-kvm_irq_ioeventfd(struct vm *vm, int fd, const struct vm_ioevent *event,
-    bool add)
+kvm_irq_ioeventfd(
+    struct vm *vm, int fd, const struct vm_ioevent *event, bool add)
 {
 	struct kvm_ioeventfd io = { .datamatch = event->datamatch,
 		.addr = event->addr,

@@ -14,73 +14,63 @@
 #include "../handle.h"
 #include "kvm.h"
 
-#define RESET_CR0	0x60000010ULL /* CD, NW, ET */
-#define RESET_DR6	0xffff0ff0ULL
-#define RESET_DR7	0x400ULL
-#define RESET_PAT	0x0007040600070406ULL
-#define APIC_BASE	0xfee00000ULL
-#define APIC_ENABLED	(1ULL << 11)
-#define APIC_BSP	(1ULL << 8)
-#define SEG_CODE	0x9bU /* present, code, read, accessed */
-#define SEG_DATA	0x93U /* present, data, write, accessed */
-#define SEG_LDT		0x82U
-#define SEG_TSS		0x8bU
+#define RESET_CR0 0x60000010ULL /* CD, NW, ET */
+#define RESET_DR6 0xffff0ff0ULL
+#define RESET_DR7 0x400ULL
+#define RESET_PAT 0x0007040600070406ULL
+#define APIC_BASE 0xfee00000ULL
+#define APIC_ENABLED (1ULL << 11)
+#define APIC_BSP (1ULL << 8)
+#define SEG_CODE 0x9bU /* present, code, read, accessed */
+#define SEG_DATA 0x93U /* present, data, write, accessed */
+#define SEG_LDT 0x82U
+#define SEG_TSS 0x8bU
 
 /* Value after power-up; a row that this KVM does not know is passed over. */
 static const struct kvm_msr_entry reset_msrs[] = {
-	{ .index = 0x10, .data = 0 },	      /* TSC; 0 keeps CPUs together */
-	{ .index = 0x3b, .data = 0 },	      /* TSC_ADJUST */
-	{ .index = 0x6e0, .data = 0 },	      /* TSC_DEADLINE */
-	{ .index = 0xc0000103, .data = 0 },   /* TSC_AUX */
-	{ .index = 0x1a0, .data = 1 },	      /* MISC_ENABLE: fast strings */
-	{ .index = 0x174, .data = 0 },	      /* SYSENTER_CS */
-	{ .index = 0x175, .data = 0 },	      /* SYSENTER_ESP */
-	{ .index = 0x176, .data = 0 },	      /* SYSENTER_EIP */
-	{ .index = 0xc0000081, .data = 0 },   /* STAR */
-	{ .index = 0xc0000082, .data = 0 },   /* LSTAR */
-	{ .index = 0xc0000083, .data = 0 },   /* CSTAR */
-	{ .index = 0xc0000084, .data = 0 },   /* SFMASK */
-	{ .index = 0xc0000102, .data = 0 },   /* KERNEL_GS_BASE */
+	{ .index = 0x10, .data = 0 }, /* TSC; 0 keeps CPUs together */
+	{ .index = 0x3b, .data = 0 }, /* TSC_ADJUST */
+	{ .index = 0x6e0, .data = 0 }, /* TSC_DEADLINE */
+	{ .index = 0xc0000103, .data = 0 }, /* TSC_AUX */
+	{ .index = 0x1a0, .data = 1 }, /* MISC_ENABLE: fast strings */
+	{ .index = 0x174, .data = 0 }, /* SYSENTER_CS */
+	{ .index = 0x175, .data = 0 }, /* SYSENTER_ESP */
+	{ .index = 0x176, .data = 0 }, /* SYSENTER_EIP */
+	{ .index = 0xc0000081, .data = 0 }, /* STAR */
+	{ .index = 0xc0000082, .data = 0 }, /* LSTAR */
+	{ .index = 0xc0000083, .data = 0 }, /* CSTAR */
+	{ .index = 0xc0000084, .data = 0 }, /* SFMASK */
+	{ .index = 0xc0000102, .data = 0 }, /* KERNEL_GS_BASE */
 	{ .index = 0x277, .data = RESET_PAT },
-	{ .index = 0x2ff, .data = 0 },	      /* MTRRdefType: off */
-	{ .index = 0x250, .data = 0 },	      /* MTRRfix64K_00000 */
-	{ .index = 0x258, .data = 0 },	      /* MTRRfix16K_80000 */
+	{ .index = 0x2ff, .data = 0 }, /* MTRRdefType: off */
+	{ .index = 0x250, .data = 0 }, /* MTRRfix64K_00000 */
+	{ .index = 0x258, .data = 0 }, /* MTRRfix16K_80000 */
 	{ .index = 0x259, .data = 0 },
-	{ .index = 0x268, .data = 0 },	      /* MTRRfix4K_C0000 to F8000 */
-	{ .index = 0x269, .data = 0 },
-	{ .index = 0x26a, .data = 0 },
-	{ .index = 0x26b, .data = 0 },
-	{ .index = 0x26c, .data = 0 },
-	{ .index = 0x26d, .data = 0 },
-	{ .index = 0x26e, .data = 0 },
+	{ .index = 0x268, .data = 0 }, /* MTRRfix4K_C0000 to F8000 */
+	{ .index = 0x269, .data = 0 }, { .index = 0x26a, .data = 0 },
+	{ .index = 0x26b, .data = 0 }, { .index = 0x26c, .data = 0 },
+	{ .index = 0x26d, .data = 0 }, { .index = 0x26e, .data = 0 },
 	{ .index = 0x26f, .data = 0 },
-	{ .index = 0x200, .data = 0 },	      /* variable MTRRs, 8 pairs */
-	{ .index = 0x201, .data = 0 },
-	{ .index = 0x202, .data = 0 },
-	{ .index = 0x203, .data = 0 },
-	{ .index = 0x204, .data = 0 },
-	{ .index = 0x205, .data = 0 },
-	{ .index = 0x206, .data = 0 },
-	{ .index = 0x207, .data = 0 },
-	{ .index = 0x208, .data = 0 },
-	{ .index = 0x209, .data = 0 },
-	{ .index = 0x20a, .data = 0 },
-	{ .index = 0x20b, .data = 0 },
-	{ .index = 0x20c, .data = 0 },
-	{ .index = 0x20d, .data = 0 },
-	{ .index = 0x20e, .data = 0 },
+	{ .index = 0x200, .data = 0 }, /* variable MTRRs, 8 pairs */
+	{ .index = 0x201, .data = 0 }, { .index = 0x202, .data = 0 },
+	{ .index = 0x203, .data = 0 }, { .index = 0x204, .data = 0 },
+	{ .index = 0x205, .data = 0 }, { .index = 0x206, .data = 0 },
+	{ .index = 0x207, .data = 0 }, { .index = 0x208, .data = 0 },
+	{ .index = 0x209, .data = 0 }, { .index = 0x20a, .data = 0 },
+	{ .index = 0x20b, .data = 0 }, { .index = 0x20c, .data = 0 },
+	{ .index = 0x20d, .data = 0 }, { .index = 0x20e, .data = 0 },
 	{ .index = 0x20f, .data = 0 },
-	{ .index = 0x48, .data = 0 },	      /* SPEC_CTRL */
-	{ .index = 0xda0, .data = 0 },	      /* XSS */
-	{ .index = 0x1d9, .data = 0 },	      /* DEBUGCTL */
-	{ .index = 0x17a, .data = 0 },	      /* MCG_STATUS */
-	{ .index = 0x4b564d00, .data = 0 },   /* KVM wall clock, new number */
-	{ .index = 0x4b564d01, .data = 0 },   /* KVM system time, new number */
-	{ .index = 0x4b564d02, .data = 0 },   /* KVM async page faults */
-	{ .index = 0x4b564d03, .data = 0 },   /* KVM steal time */
-	{ .index = 0x4b564d04, .data = 0 },   /* KVM paravirtual EOI */
-	{ .index = 0x4b564d05, .data = 1 },   /* KVM halt polling: host's */
-	{ .index = 0x4b564d06, .data = 0 },   /* KVM async fault vector */
+	{ .index = 0x48, .data = 0 }, /* SPEC_CTRL */
+	{ .index = 0xda0, .data = 0 }, /* XSS */
+	{ .index = 0x1d9, .data = 0 }, /* DEBUGCTL */
+	{ .index = 0x17a, .data = 0 }, /* MCG_STATUS */
+	{ .index = 0x4b564d00, .data = 0 }, /* KVM wall clock, new number */
+	{ .index = 0x4b564d01, .data = 0 }, /* KVM system time, new number */
+	{ .index = 0x4b564d02, .data = 0 }, /* KVM async page faults */
+	{ .index = 0x4b564d03, .data = 0 }, /* KVM steal time */
+	{ .index = 0x4b564d04, .data = 0 }, /* KVM paravirtual EOI */
+	{ .index = 0x4b564d05, .data = 1 }, /* KVM halt polling: host's */
+	{ .index = 0x4b564d06, .data = 0 }, /* KVM async fault vector */
 };
 
 #define NMSRS (sizeof(reset_msrs) / sizeof(reset_msrs[0]))
@@ -107,8 +97,8 @@ reset_sregs(struct vcpu *vcpu)
 		.gdtr = { 0, 0xffff },
 		.idtr = { 0, 0xffff },
 		.cr0 = RESET_CR0,
-		.apic_base = APIC_BASE | APIC_ENABLED |
-		    (vcpu->id == 0 ? APIC_BSP : 0),
+		.apic_base =
+		    APIC_BASE | APIC_ENABLED | (vcpu->id == 0 ? APIC_BSP : 0),
 	};
 
 	return kvm_state_set_sregs(vcpu, &s);
@@ -119,7 +109,8 @@ static int
 reset_regs(struct vcpu *vcpu)
 {
 	const struct cpuid_leaf *l = cpuid_find(&vcpu->vm->cpuid, 1, 0);
-	struct vcpu_regs r = { .rip = 0xfff0, .rflags = 2,
+	struct vcpu_regs r = { .rip = 0xfff0,
+		.rflags = 2,
 		.rdx = l != NULL ? l->reg[CPUID_EAX] : 0x600 };
 
 	return kvm_state_set_regs(vcpu, &r);
@@ -141,10 +132,10 @@ reset_fpu(struct vcpu *vcpu)
 	xcrs.xcrs[0].value = 1; /* XCR0: x87 only */
 	if (xsave && ioctl(kvm_vcpu_fd(vcpu), KVM_SET_XCRS, &xcrs) == -1)
 		return -1;
-	x.region[0] = 0x0040;  /* FCW at power-up; FSW 0 */
-	x.region[1] = 0xff;    /* FTW, abridged: all +0.0, none empty */
-	x.region[6] = 0x1f80;  /* MXCSR */
-	x.region[128] = 3;     /* XSTATE_BV: x87 and SSE are as above */
+	x.region[0] = 0x0040; /* FCW at power-up; FSW 0 */
+	x.region[1] = 0xff; /* FTW, abridged: all +0.0, none empty */
+	x.region[6] = 0x1f80; /* MXCSR */
+	x.region[128] = 3; /* XSTATE_BV: x87 and SSE are as above */
 	return ioctl(kvm_vcpu_fd(vcpu), KVM_SET_XSAVE, &x);
 }
 
@@ -185,8 +176,8 @@ reset_lapic_put(struct kvm_lapic_state *s, size_t reg, uint32_t value)
 static int
 reset_lapic(struct vcpu *vcpu)
 {
-	static const size_t lvts[] = { 0x2f0, 0x320, 0x330, 0x340, 0x350,
-		0x360, 0x370 };
+	static const size_t lvts[] = { 0x2f0, 0x320, 0x330, 0x340, 0x350, 0x360,
+		0x370 };
 	struct kvm_lapic_state s;
 	uint32_t version;
 	size_t i;
@@ -198,7 +189,7 @@ reset_lapic(struct vcpu *vcpu)
 	reset_lapic_put(&s, 0x20, vcpu->id << 24);
 	reset_lapic_put(&s, 0x30, version);
 	reset_lapic_put(&s, 0xe0, 0xffffffff); /* DFR: flat */
-	reset_lapic_put(&s, 0xf0, 0xff);       /* SVR: software-disabled */
+	reset_lapic_put(&s, 0xf0, 0xff); /* SVR: software-disabled */
 	for (i = 0; i < sizeof(lvts) / sizeof(lvts[0]); i++)
 		reset_lapic_put(&s, lvts[i], 1U << 16); /* masked */
 	if (vcpu->id == 0)
@@ -221,9 +212,9 @@ kvm_reset_vcpu(struct vcpu *vcpu)
 {
 	static const struct vmm_debugregs debug = { .dr6 = RESET_DR6,
 		.dr7 = RESET_DR7 };
-	struct kvm_mp_state mp = { .mp_state = vcpu->id == 0 ?
-		    KVM_MP_STATE_RUNNABLE :
-		    KVM_MP_STATE_UNINITIALIZED };
+	struct kvm_mp_state mp = { .mp_state = vcpu->id == 0
+		    ? KVM_MP_STATE_RUNNABLE
+		    : KVM_MP_STATE_UNINITIALIZED };
 	bool irqchip = (vcpu->vm->params.flags & VM_IRQCHIP) != 0;
 
 	if (reset_sregs(vcpu) == -1 || reset_regs(vcpu) == -1 ||

@@ -36,8 +36,8 @@ kvm_vcpu_open(struct vcpu *vcpu)
 	kc->fd = ioctl(kv->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
 	if (kc->fd == -1)
 		goto fail;
-	kc->run = mmap(NULL, kc->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    kc->fd, 0);
+	kc->run = mmap(
+	    NULL, kc->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, kc->fd, 0);
 	if (kc->run == MAP_FAILED)
 		goto fail;
 	if (khz != 0 && ioctl(kc->fd, KVM_SET_TSC_KHZ, (long)khz) == -1)
@@ -128,9 +128,9 @@ kvm_cpuid_set(struct vcpu *vcpu, const struct cpuid_set *set)
 		c->entries[i] = (struct kvm_cpuid_entry2) {
 			.function = l->leaf,
 			.index = l->subleaf,
-			.flags = l->has_subleaf ?
-			    KVM_CPUID_FLAG_SIGNIFCANT_INDEX :
-			    0,
+			.flags = l->has_subleaf
+			    ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX
+			    : 0,
 			.eax = l->reg[CPUID_EAX],
 			.ebx = l->reg[CPUID_EBX],
 			.ecx = l->reg[CPUID_ECX],

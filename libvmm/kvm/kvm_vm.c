@@ -12,10 +12,10 @@
 #include "../handle.h"
 #include "kvm.h"
 
-#define IOAPIC_BASE	  0xfec00000U
-#define IOAPIC_MASKED	  (1U << 16)
-#define PIT_MODE_UNSET	  0xff /* KVM's word for "not programmed" */
-#define PIT_COUNT_MAX	  0x10000
+#define IOAPIC_BASE 0xfec00000U
+#define IOAPIC_MASKED (1U << 16)
+#define PIT_MODE_UNSET 0xff /* KVM's word for "not programmed" */
+#define PIT_COUNT_MAX 0x10000
 
 int
 kvm_vm_fd(const struct vm *vm)
@@ -153,8 +153,7 @@ kvm_slot_set(struct vm *vm, const struct memmap_region *region)
 {
 	struct kvm_userspace_memory_region r = {
 		.slot = region->slot,
-		.flags =
-		    (region->prot & VMM_PROT_WRITE) ? 0 : KVM_MEM_READONLY,
+		.flags = (region->prot & VMM_PROT_WRITE) ? 0 : KVM_MEM_READONLY,
 		.guest_phys_addr = region->gpa,
 		.memory_size = region->len,
 		.userspace_addr = (uintptr_t)region->host,
