@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The message table: every message that travels on a socket of vmd, who may
+ * send it to whom, what it carries.  Names, checks, traces and the edges of
+ * the process picture derive from the rows; nothing else lists messages.
+ *
+ * A payload is a structure of fixed width without pointers or padding,
+ * followed, where the row allows it, by a tail of bytes.  No path travels:
+ * whoever may open a file opens it and sends the descriptor.
+ *
+ * The peerid of the imsg header means: between client and control the
+ * protocol's version; between control and parent the number of the client;
+ * between parent, vmm and the processes of a VM the id of the VM.
+ */
+#ifndef VMD_MSG_H
+#define VMD_MSG_H
+
+#include <stdint.h>
+
+#include "vmd_limits.h"
+
+#define VMD_PROTOCOL 1
+
+/* The ends of sockets.  DEVICE stands for blk and net processes. */
+#define MSG_PEERS(X)          \
+	X(CLIENT, "client")   \
+	X(CONTROL, "control") \
+	X(PARENT, "parent")   \
+	X(PRIV, "priv")       \
+	X(VMM, "vmm")         \
+	X(VM, "vm")           \
+	X(DEVICE, "device")   \
+	X(USERNET, "usernet")
+#define MSG_PEER_ENUM(name, text) PEER_##name,
+enum msg_peer { MSG_PEERS(MSG_PEER_ENUM) PEER__COUNT };
+
+/* An edge: one direction of one socket.  A row holds a set of them. */
+#define MSG_EDGE(from, to) (1ULL << (PEER_##from * 8 + PEER_##to))
+/* From a client by way of control to the parent, and back. */
+#define MSG_UP (MSG_EDGE(CLIENT, CONTROL) | MSG_EDGE(CONTROL, PARENT))
+#define MSG_DOWN (MSG_EDGE(PARENT, CONTROL) | MSG_EDGE(CONTROL, CLIENT))
+/* From the parent by way of vmm to a VM process, and back. */
+#define MSG_TO_VM (MSG_EDGE(PARENT, VMM) | MSG_EDGE(VMM, VM))
+#define MSG_FROM_VM (MSG_EDGE(VM, VMM) | MSG_EDGE(VMM, PARENT))
+#define MSG_TO_DEVICE MSG_EDGE(VM, DEVICE)
+#define MSG_FROM_DEVICE MSG_EDGE(DEVICE, VM)
+
+enum msg_fd { FD_NONE, FD_MUST };
+
+/*	name		edges			payload		tail
+ * descriptor */
+#define VMD_MESSAGES(X)                                                        \
+	/* Requests of clients. */                                             \
+	X(VM_START, MSG_UP | MSG_TO_VM, S(msg_vm_start), 0, FD_NONE)           \
+	X(VM_FILE, MSG_UP | MSG_TO_VM, S(msg_vm_file), 0, FD_MUST)             \
+	X(VM_CMDLINE, MSG_UP | MSG_TO_VM, 0, VMD_CMDLINE_MAX, FD_NONE)         \
+	X(VM_START_END, MSG_UP | MSG_TO_VM, 0, 0, FD_NONE)                     \
+	X(VM_STOP, MSG_UP | MSG_EDGE(PARENT, VMM) | MSG_EDGE(VMM, VM),         \
+	    S(msg_vm_stop), 0, FD_NONE)                                        \
+	X(VM_WAIT, MSG_UP, S(msg_vm_target), 0, FD_NONE)                       \
+	X(VM_PAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)          \
+	X(VM_UNPAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)        \
+	X(STATUS, MSG_UP, 0, 0, FD_NONE)                                       \
+	X(RELOAD, MSG_UP, 0, 0, FD_NONE)                                       \
+	X(RESET, MSG_UP, S(msg_reset), 0, FD_NONE)                             \
+	X(LOG_LEVEL,                                                           \
+	    MSG_UP | MSG_EDGE(PARENT, CONTROL) | MSG_EDGE(PARENT, PRIV) |      \
+		MSG_TO_VM | MSG_EDGE(VMM, DEVICE) | MSG_EDGE(VMM, USERNET),    \
+	    S(msg_log_level), 0, FD_NONE)                                      \
+	/* Answers to clients. */                                              \
+	X(RESULT, MSG_DOWN, S(msg_result), VMD_DETAIL_MAX, FD_NONE)            \
+	X(STATUS_VM, MSG_DOWN, S(msg_status_vm), 0, FD_NONE)                   \
+	X(STATUS_END, MSG_DOWN, 0, 0, FD_NONE)                                 \
+	/* Between the daemon's processes. */                                  \
+	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open), 0,       \
+	    FD_NONE)                                                           \
+	X(CLIENT_CLOSE, MSG_EDGE(CONTROL, PARENT) | MSG_EDGE(PARENT, CONTROL), \
+	    0, 0, FD_NONE)                                                     \
+	X(LOG_LINE,                                                            \
+	    MSG_EDGE(CONTROL, PARENT) | MSG_EDGE(PRIV, PARENT) | MSG_FROM_VM | \
+		MSG_EDGE(DEVICE, VMM) | MSG_EDGE(USERNET, VMM),                \
+	    S(msg_log_line), VMD_LOGLINE_MAX, FD_NONE)                         \
+	X(LINK_SET, MSG_EDGE(PARENT, PRIV), S(msg_link_set), 0, FD_NONE)       \
+	X(LINK_DONE, MSG_EDGE(PRIV, PARENT), S(msg_link_done), 0, FD_NONE)     \
+	X(KVM, MSG_EDGE(PARENT, VMM), 0, 0, FD_MUST)                           \
+	X(VM_READY, MSG_FROM_VM, S(msg_result), VMD_DETAIL_MAX, FD_NONE)       \
+	X(VM_STATE, MSG_FROM_VM, S(msg_vm_state), 0, FD_NONE)                  \
+	X(VM_EXITING, MSG_EDGE(VM, VMM), S(msg_vm_exited), VMD_DETAIL_MAX,     \
+	    FD_NONE)                                                           \
+	X(VM_EXITED, MSG_EDGE(VMM, PARENT), S(msg_vm_exited), VMD_DETAIL_MAX,  \
+	    FD_NONE)                                                           \
+	X(VM_PID, MSG_EDGE(VMM, PARENT), S(msg_vm_pid), 0, FD_NONE)            \
+	X(DEVICE_LINK, MSG_EDGE(VMM, VM), S(msg_device_link), 0, FD_MUST)      \
+	/* Between a VM process and its device processes. */                   \
+	X(DEV_HELLO, MSG_FROM_DEVICE, S(msg_dev_hello), 256, FD_NONE)          \
+	X(DEV_MEMORY, MSG_TO_DEVICE, S(msg_dev_memory), 0, FD_MUST)            \
+	X(DEV_FEATURES, MSG_TO_DEVICE, S(msg_dev_features), 0, FD_NONE)        \
+	X(DEV_QUEUE, MSG_TO_DEVICE, S(msg_dev_queue), 0, FD_MUST)              \
+	X(DEV_CALL, MSG_TO_DEVICE, S(msg_dev_index), 0, FD_MUST)               \
+	X(DEV_START, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
+	X(DEV_STOP, MSG_TO_DEVICE, 0, 0, FD_NONE)                              \
+	X(DEV_STOPPED, MSG_FROM_DEVICE, 0, 0, FD_NONE)                         \
+	X(DEV_RESET, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
+	X(DEV_RESET_DONE, MSG_FROM_DEVICE, 0, 0, FD_NONE)                      \
+	X(DEV_BROKEN, MSG_FROM_DEVICE, S(msg_dev_index), VMD_DETAIL_MAX,       \
+	    FD_NONE)
+
+#define MSG_ENUM(name, edges, payload, tail, fd) MSG_##name,
+enum msg_type { MSG_NONE_, VMD_MESSAGES(MSG_ENUM) MSG__COUNT };
+
+/* --- payloads --------------------------------------------------------------
+ */
+
+/* Which VM: by id, or, where id is 0, by name (NUL terminated). */
+struct msg_vm_target {
+	uint32_t id;
+	char name[VMD_NAME_MAX + 1];
+};
+
+enum nic_type { NIC_AUTO, NIC_TAP, NIC_USER };
+#define NIC_DOWN 0x01 /* the tap is left down */
+struct msg_nic {
+	uint8_t type; /* enum nic_type */
+	uint8_t flags;
+	uint8_t mac[6]; /* all zero: the daemon chooses */
+	char ifname[VMD_IFNAME_MAX + 1]; /* empty: the first free tap */
+};
+
+/* What the sender of VM_START says; the rest comes from vm.conf or defaults. */
+#define START_MEMORY 0x01
+#define START_CPUS 0x02
+#define START_DISKS 0x04
+#define START_NICS 0x08
+#define START_KERNEL 0x10
+#define START_INITRD 0x20
+#define START_CMDLINE 0x40
+/*
+ * Begins the description of a VM to start: VM_FILE for each file, VM_CMDLINE,
+ * then VM_START_END follow.  The answer is one RESULT.
+ */
+struct msg_vm_start {
+	uint64_t memory; /* bytes */
+	uint32_t given; /* START_* */
+	uint32_t cpus;
+	uint32_t disks;
+	uint32_t nics;
+	struct msg_vm_target target;
+	struct msg_nic nic[VMD_NICS_MAX];
+	uint32_t spare;
+};
+
+#define FILE_READONLY 0x01
+struct msg_vm_file {
+	uint32_t kind; /* enum vm_file */
+	uint32_t index; /* of disk or tap, else 0 */
+	uint32_t flags;
+};
+
+#define STOP_FORCE 0x01
+#define STOP_WAIT 0x02
+struct msg_vm_stop {
+	struct msg_vm_target target;
+	uint32_t flags;
+};
+
+#define RESET_VMS 0x01
+#define RESET_SWITCHES 0x02
+struct msg_reset {
+	uint32_t what;
+};
+
+struct msg_log_level {
+	uint32_t level; /* 0 brief .. 3 trace */
+};
+
+/* The tail is a text, without a NUL, for the user. */
+struct msg_result {
+	uint32_t error; /* enum vm_error */
+	uint32_t sys_errno; /* 0: none */
+	uint32_t vm_id;
+	uint32_t file; /* enum vm_file the error is about */
+	uint32_t index; /* of that file */
+	char name[VMD_NAME_MAX + 1];
+	char tty[VMD_TTY_MAX + 1];
+};
+
+/* The order is that of the words in vmctl's STATE column. */
+enum vm_state { VM_STOPPED, VM_STARTING, VM_RUNNING, VM_PAUSED, VM_STOPPING };
+#define STATUS_WAITING 0x01 /* some client waits for the VM's end */
+struct msg_status_vm {
+	uint64_t memory; /* bytes */
+	uint64_t memory_used; /* bytes of host memory; 0 when stopped */
+	uint32_t id;
+	int32_t pid; /* 0 when stopped */
+	uint32_t cpus;
+	uint32_t state; /* enum vm_state */
+	uint32_t uid;
+	int64_t gid; /* -1: no owning group */
+	uint32_t flags;
+	char name[VMD_NAME_MAX + 1];
+	char tty[VMD_TTY_MAX + 1];
+} __attribute__((packed));
+
+struct msg_client_open {
+	uint32_t uid; /* as the kernel says it */
+	uint32_t gid;
+	int32_t pid;
+};
+
+struct msg_log_line {
+	uint32_t level;
+	char process[32]; /* "vm/web1", "blk0/web1" */
+};
+
+#define LINK_UP 0x01
+struct msg_link_set {
+	uint32_t cookie; /* comes back in LINK_DONE */
+	uint32_t flags;
+	char ifname[VMD_IFNAME_MAX + 1];
+	char alias[128];
+};
+struct msg_link_done {
+	uint32_t cookie;
+	uint32_t sys_errno;
+};
+
+struct msg_vm_state {
+	uint32_t state; /* enum vm_state */
+	uint32_t error; /* enum vm_error, of the request that led here */
+};
+
+enum vm_exit_reason {
+	EXIT_POWEROFF, /* the guest switched itself off */
+	EXIT_REBOOT, /* the guest asked for a reset */
+	EXIT_CRASH, /* triple fault, or what KVM cannot go on from */
+	EXIT_FORCED, /* vmctl stop -f, or the end of the daemon */
+	EXIT_FAILED, /* never came up */
+	EXIT_DIED /* the process ended without a word */
+};
+struct msg_vm_exited {
+	uint32_t reason; /* enum vm_exit_reason */
+	uint32_t error; /* enum vm_error */
+	int32_t status; /* of waitpid(2) */
+};
+
+struct msg_vm_pid {
+	int32_t pid;
+};
+
+/* A device process has come up (again): its VM end of the socket. */
+enum device_kind { DEVICE_BLK, DEVICE_NET };
+struct msg_device_link {
+	uint32_t kind; /* enum device_kind */
+	uint32_t index; /* among its kind */
+	uint8_t mac[6];
+	uint16_t flags; /* FILE_READONLY */
+};
+
+/* The tail is the device's configuration space (virtio 1.2, 5.x.4). */
+struct msg_dev_hello {
+	uint64_t features; /* offered */
+	uint32_t virtio_id; /* virtio 1.2, 5 */
+	uint32_t queues;
+	uint32_t queue_size; /* maximum */
+	uint32_t spare;
+};
+
+#define DEV_REGIONS_MAX 4
+struct msg_dev_memory {
+	uint32_t count;
+	uint32_t spare;
+	struct {
+		uint64_t gpa;
+		uint64_t len;
+		uint64_t offset; /* in the memfd */
+	} region[DEV_REGIONS_MAX];
+};
+
+struct msg_dev_features {
+	uint64_t features; /* accepted by the driver */
+};
+
+/* The descriptor is the eventfd that the guest's notification signals. */
+struct msg_dev_queue {
+	uint64_t desc; /* guest physical addresses */
+	uint64_t driver;
+	uint64_t device;
+	uint32_t index;
+	uint32_t size;
+};
+
+struct msg_dev_index {
+	uint32_t index;
+};
+
+#endif /* VMD_MSG_H */
