@@ -276,8 +276,8 @@ msg_send(struct msg_link *l, enum msg_type type, uint32_t peerid, int fd,
     const void *payload, size_t len, const void *tail, size_t tail_len)
 {
 	struct iovec iov[2] = {
-		{ .iov_base = __DECONST(void *, payload), .iov_len = len },
-		{ .iov_base = __DECONST(void *, tail), .iov_len = tail_len },
+		{ .iov_base = (void *)(uintptr_t)payload, .iov_len = len },
+		{ .iov_base = (void *)(uintptr_t)tail, .iov_len = tail_len },
 	};
 	const char *why;
 
