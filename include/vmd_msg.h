@@ -207,9 +207,9 @@ struct msg_client_open {
 	int32_t pid;
 };
 
+/* The tail is the finished line. */
 struct msg_log_line {
-	uint32_t level;
-	char process[32]; /* "vm/web1", "blk0/web1" */
+	uint32_t level; /* enum log_level */
 };
 
 #define LINK_UP 0x01
