@@ -74,12 +74,9 @@ child_up_gone(void *arg, const char *why)
 static void
 child_read_cb(int fd, short what, void *arg)
 {
-	struct child *c = arg;
-
 	(void)fd;
 	(void)what;
-	if (msg_link_read(&c->up) == -1 && c->gone != NULL)
-		c->gone(c->up.arg);
+	msg_link_read(arg);
 }
 
 static void
@@ -98,7 +95,6 @@ child_begin(struct child *c, enum role role, enum msg_peer self,
 {
 	struct jail_params params;
 	struct jail_report report;
-	struct event_config *config;
 	char text[512];
 
 	memset(c, 0, sizeof(*c));
@@ -128,4 +124,23 @@ child_begin(struct child *c, enum role role, enum msg_peer self,
 	if (report.jr_missing != 0)
 		log_debug("jail", "%s",
 		    jail_report_text(&report, text, sizeof(text)));
+}
+
+void
+child_events(struct child *c)
+{
+	struct event_config *config = event_config_new();
+
+	/* What libevent needs is epoll; it must not look for more. */
+	if (config == NULL ||
+	    event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV) == -1 ||
+	    (c->base = event_base_new_with_config(config)) == NULL)
+		fatalx("vmd", "cannot start %s: no event loop",
+		    role_name(c->role));
+	event_config_free(config);
+	c->reader = event_new(c->base, msg_link_fd(&c->up),
+	    EV_READ | EV_PERSIST, child_read_cb, &c->up);
+	if (c->reader == NULL || event_add(c->reader, NULL) == -1)
+		fatalx("vmd", "cannot start %s: no event loop",
+		    role_name(c->role));
 }

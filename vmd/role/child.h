@@ -18,20 +18,22 @@ struct event_base;
 
 struct child {
 	enum role role;
-	struct event_base *base;
+	struct event_base *base; /* after child_events() */
 	struct event *reader;
 	struct msg_link up;
 	pthread_mutex_t lock; /* around sending on up */
 	uint32_t vm_id; /* put into log lines' peerid */
-	void (*gone)(void *arg); /* instead of _exit(0), when up ends */
 };
 
 /*
- * Starts the role: log, jail, link on JAIL_FD_SOCKET with the role's handlers,
- * event base.  Borrows handlers and arg.  Failure is fatal.
+ * Starts the role: log, jail, link on JAIL_FD_SOCKET with the role's handlers.
+ * Borrows handlers and arg.  Failure is fatal.
  */
 void child_begin(struct child *, enum role, enum msg_peer self,
     enum msg_peer spawner, const msg_handler *handlers, void *arg);
+
+/* Makes child.base, which reads from up; for the roles that use libevent. */
+void child_events(struct child *);
 
 /*
  * Sends on up, from any thread; waits while the socket is full.  Takes fd.

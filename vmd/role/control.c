@@ -287,6 +287,7 @@ control_main(void)
 	TAILQ_INIT(&c.clients);
 	child_begin(&c.child, ROLE_CONTROL, PEER_CONTROL, PEER_PARENT,
 	    control_from_parent, &c);
+	child_events(&c.child);
 	c.listener = event_new(c.child.base, JAIL_FD_EXTRA,
 	    EV_READ | EV_PERSIST, control_accept_cb, &c);
 	c.resume = evtimer_new(c.child.base, control_resume_cb, &c);

@@ -64,6 +64,7 @@ priv_main(void)
 	memset(&p, 0, sizeof(p));
 	child_begin(
 	    &p.child, ROLE_PRIV, PEER_PRIV, PEER_PARENT, priv_from_parent, &p);
+	child_events(&p.child);
 	if ((p.netlink = link_open()) == NULL)
 		fatal("priv", "netlink");
 	event_base_dispatch(p.child.base);

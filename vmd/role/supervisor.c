@@ -212,6 +212,7 @@ supervisor_main(void)
 	TAILQ_INIT(&s.guests);
 	child_begin(&s.child, ROLE_SUPERVISOR, PEER_VMM, PEER_PARENT,
 	    vmm_from_parent, &s);
+	child_events(&s.child);
 	s.host.base = s.child.base;
 	s.host.parent = &s.child.up;
 	s.host.to_parent = supervisor_to_parent;
