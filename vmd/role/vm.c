@@ -11,7 +11,6 @@
  */
 #include <sys/epoll.h>
 
-#include <bsd/unistd.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,9 +60,8 @@ struct vm_role {
 };
 
 /* Tells vmm why, then ends: the one way out of this process. */
-static void __attribute__((noreturn))
-vm_exit(struct vm_role *r, enum vm_end reason, enum vm_error error,
-    const char *detail)
+static void __attribute__((noreturn)) vm_exit(struct vm_role *r,
+    enum vm_end reason, enum vm_error error, const char *detail)
 {
 	const struct msg_vm_exited m = { .reason = reason, .error = error };
 
@@ -90,7 +88,8 @@ vm_fail_errno(struct vm_role *r, enum vm_error error, const char *detail)
 	vm_fail(r, &m, detail);
 }
 
-/* --- starting -------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------
+ */
 
 static void
 vm_limit(struct vm_role *r, time_t seconds)
@@ -167,8 +166,7 @@ vm_run_guest(struct vm_role *r)
 	vm_limit(r, 0);
 	r->phase = VM_RUNS;
 	vcpus_resume(&r->vcpus, false);
-	child_send(
-	    &r->child, MSG_VM_READY, 0, -1, &ok, sizeof(ok), NULL, 0);
+	child_send(&r->child, MSG_VM_READY, 0, -1, &ok, sizeof(ok), NULL, 0);
 }
 
 static void
@@ -179,6 +177,40 @@ vm_device_ready(void *arg)
 	if (r->phase == VM_BUILDING && r->vcpus.count > 0 &&
 	    board_is_ready(&r->board))
 		vm_run_guest(r);
+}
+
+/* All vCPUs are held: now the devices, which nobody drives any more. */
+static void
+vm_pause_devices(struct vm_role *r)
+{
+	r->stopping = r->board.devices;
+	for (unsigned int i = 0; i < r->board.devices; i++)
+		virtio_stop(r->board.device[i]);
+}
+
+static void
+vm_vcpus_ready(void *arg, uint32_t events)
+{
+	struct vm_role *r = arg;
+	uint64_t count;
+
+	(void)events;
+	if (read(r->vcpus.event_fd, &count, sizeof(count)) == -1)
+		return;
+	if (r->vcpus.ended) {
+		log_info("vm", "ends: %s", r->vcpus.detail);
+		vm_exit(r, r->vcpus.reason, VM_ERROR_OK, r->vcpus.detail);
+	}
+	if (r->phase == VM_PAUSING && r->stopping == 0 &&
+	    vcpus_are_held(&r->vcpus))
+		vm_pause_devices(r);
+}
+
+static void
+vm_watch(struct vm_role *r, int fd, void (*ready)(void *, uint32_t))
+{
+	if (watch_add(r->board.watches, fd, EPOLLIN, ready, r) == NULL)
+		fatal("vm", "event loop");
 }
 
 static void
@@ -196,17 +228,19 @@ vm_build(struct vm_role *r)
 	if ((error = board_init(&r->board, vm, r->spec)) != VM_ERROR_OK)
 		vm_fail_errno(r, error, "");
 	for (unsigned int i = 0; i < r->nwaiting; i++)
-		board_attach(&r->board, r->waiting[i].kind,
-		    r->waiting[i].index, r->waiting[i].fd);
+		board_attach(&r->board, r->waiting[i].kind, r->waiting[i].index,
+		    r->waiting[i].fd);
 	vm_load(r, &cpu);
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
+	vm_watch(r, r->vcpus.event_fd, vm_vcpus_ready);
 	vmspec_free(r->spec);
 	r->spec = NULL;
 	vm_device_ready(r);
 }
 
-/* --- messages from vmm ----------------------------------------------------- */
+/* --- messages from vmm -----------------------------------------------------
+ */
 
 static void
 vm_check(struct vm_role *r, enum vm_error error)
@@ -312,22 +346,13 @@ vm_pause(void *arg, struct msg *m)
 	(void)m;
 	if (r->phase != VM_RUNS) {
 		vm_state(r, r->phase == VM_IS_PAUSED ? VM_PAUSED : VM_RUNNING,
-		    r->phase == VM_IS_PAUSED ? VM_ERROR_PAUSED :
-					       VM_ERROR_NOT_RUNNING);
+		    r->phase == VM_IS_PAUSED ? VM_ERROR_PAUSED
+					     : VM_ERROR_NOT_RUNNING);
 		return;
 	}
 	r->phase = VM_PAUSING;
 	r->stopping = 0;
 	vcpus_hold(&r->vcpus);
-}
-
-/* All vCPUs are held: now the devices, which nobody drives any more. */
-static void
-vm_pause_devices(struct vm_role *r)
-{
-	r->stopping = r->board.devices;
-	for (unsigned int i = 0; i < r->board.devices; i++)
-		virtio_stop(r->board.device[i]);
 }
 
 static void
@@ -376,7 +401,8 @@ const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_LOG_LEVEL] = child_log_level,
 };
 
-/* --- events ---------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------
+ */
 
 static void
 vm_up_ready(void *arg, uint32_t events)
@@ -385,24 +411,6 @@ vm_up_ready(void *arg, uint32_t events)
 
 	(void)events;
 	msg_link_read(&r->child.up);
-}
-
-static void
-vm_vcpus_ready(void *arg, uint32_t events)
-{
-	struct vm_role *r = arg;
-	uint64_t count;
-
-	(void)events;
-	if (read(r->vcpus.event_fd, &count, sizeof(count)) == -1)
-		return;
-	if (r->vcpus.ended) {
-		log_info("vm", "ends: %s", r->vcpus.detail);
-		vm_exit(r, r->vcpus.reason, VM_ERROR_OK, r->vcpus.detail);
-	}
-	if (r->phase == VM_PAUSING && r->stopping == 0 &&
-	    vcpus_are_held(&r->vcpus))
-		vm_pause_devices(r);
 }
 
 static void
@@ -430,22 +438,14 @@ vm_power(void *arg, enum machine_power power)
 {
 	struct vm_role *r = arg;
 
-	vm_exit(r, power == POWER_OFF ? END_POWEROFF : END_REBOOT,
-	    VM_ERROR_OK, "");
-}
-
-static void
-vm_watch(struct vm_role *r, int fd, void (*ready)(void *, uint32_t))
-{
-	if (watch_add(r->board.watches, fd, EPOLLIN, ready, r) == NULL)
-		fatal("vm", "event loop");
+	vm_exit(
+	    r, power == POWER_OFF ? END_POWEROFF : END_REBOOT, VM_ERROR_OK, "");
 }
 
 int
 vm_main(void)
 {
 	struct vm_role *r = calloc(1, sizeof(*r));
-	bool vcpus_watched = false;
 
 	if (r == NULL)
 		return 1;
@@ -463,11 +463,6 @@ vm_main(void)
 		fatal("vm", "timerfd");
 	vm_watch(r, msg_link_fd(&r->child.up), vm_up_ready);
 	vm_watch(r, r->limit_fd, vm_limit_ready);
-	for (;;) {
+	for (;;)
 		watches_wait(r->board.watches);
-		if (!vcpus_watched && r->vcpus.count > 0) {
-			vm_watch(r, r->vcpus.event_fd, vm_vcpus_ready);
-			vcpus_watched = true;
-		}
-	}
 }
