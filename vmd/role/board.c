@@ -28,7 +28,8 @@
 
 #define NS_PER_S 1000000000ULL
 
-/* --- clock and timers ------------------------------------------------------ */
+/* --- clock and timers ------------------------------------------------------
+ */
 
 static uint64_t
 board_host_ns(clockid_t clock)
@@ -44,8 +45,8 @@ board_now(void *arg)
 {
 	const struct board *b = arg;
 
-	return (b->clock_stopped ? b->clock_stopped_at :
-				   board_host_ns(CLOCK_MONOTONIC)) -
+	return (b->clock_stopped ? b->clock_stopped_at
+				 : board_host_ns(CLOCK_MONOTONIC)) -
 	    b->clock_behind;
 }
 
@@ -127,13 +128,13 @@ board_clock_stop(struct board *b)
 void
 board_clock_start(struct board *b)
 {
-	b->clock_behind +=
-	    board_host_ns(CLOCK_MONOTONIC) - b->clock_stopped_at;
+	b->clock_behind += board_host_ns(CLOCK_MONOTONIC) - b->clock_stopped_at;
 	b->clock_stopped = false;
 	board_timer_program(b);
 }
 
-/* --- what chips ask for ---------------------------------------------------- */
+/* --- what chips ask for ----------------------------------------------------
+ */
 
 static void
 board_irq(void *arg, unsigned int gsi, bool level)
@@ -170,15 +171,16 @@ board_power(void *arg, enum machine_power power)
 	b->power(b->arg, power);
 }
 
-/* --- what PCI asks for ----------------------------------------------------- */
+/* --- what PCI asks for -----------------------------------------------------
+ */
 
 static int
 board_ioeventfd_add(void *arg, uint16_t port, unsigned int len, int fd)
 {
 	struct board *b = arg;
-	const struct vm_ioevent ev = { .space = VMM_PIO,
-		.addr = port,
-		.len = len };
+	const struct vm_ioevent ev = {
+		.space = VMM_PIO, .addr = port, .len = len
+	};
 
 	return vm_ioeventfd_add(b->vm, fd, &ev);
 }
@@ -187,9 +189,9 @@ static void
 board_ioeventfd_remove(void *arg, uint16_t port, unsigned int len, int fd)
 {
 	struct board *b = arg;
-	const struct vm_ioevent ev = { .space = VMM_PIO,
-		.addr = port,
-		.len = len };
+	const struct vm_ioevent ev = {
+		.space = VMM_PIO, .addr = port, .len = len
+	};
 
 	if (vm_ioeventfd_del(b->vm, fd, &ev) == -1)
 		log_debug("pci", "notification port 0x%x was not there", port);
@@ -201,8 +203,8 @@ board_irqfd_add(void *arg, int fd, uint64_t addr, uint32_t data)
 	struct board *b = arg;
 	uint32_t route;
 
-	return vm_irqfd_msi(b->vm, fd, addr, data, &route) == -1 ? -1 :
-								   (int)route;
+	return vm_irqfd_msi(b->vm, fd, addr, data, &route) == -1 ? -1
+								 : (int)route;
 }
 
 static int
@@ -260,7 +262,8 @@ board_unwatch(void *arg, void *handle)
 	w->watch = NULL;
 }
 
-/* --- devices --------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------------
+ */
 
 static void
 board_device_ready(void *arg, struct virtio_device *dev)
@@ -307,8 +310,7 @@ board_add_device(struct board *b, enum device_kind kind, unsigned int index)
 }
 
 bool
-board_attach(
-    struct board *b, enum device_kind kind, unsigned int index, int fd)
+board_attach(struct board *b, enum device_kind kind, unsigned int index, int fd)
 {
 	for (unsigned int i = 0; i < b->devices; i++) {
 		struct virtio_device *dev = b->device[i];
@@ -333,7 +335,8 @@ board_is_ready(const struct board *b)
 	return true;
 }
 
-/* --- building -------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------
+ */
 
 static void
 board_debug_line(void *arg, const char *line)
@@ -377,8 +380,8 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 		.arg = b,
 		.bus = bus_new(),
 		.memory = start->memory,
-		.lowmem = start->memory < VMM_LOWMEM_END ? start->memory :
-							   VMM_LOWMEM_END,
+		.lowmem = start->memory < VMM_LOWMEM_END ? start->memory
+							 : VMM_LOWMEM_END,
 		.ncpus = start->cpus,
 		.irq = board_irq,
 		.msi = board_msi,
@@ -443,8 +446,8 @@ board_init(struct board *b, struct vm *vm, struct vmspec *spec)
 	b->timer_fd =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (b->timer_fd == -1 ||
-	    watch_add(b->watches, b->timer_fd, EPOLLIN, board_timer_ready,
-		b) == NULL)
+	    watch_add(b->watches, b->timer_fd, EPOLLIN, board_timer_ready, b) ==
+		NULL)
 		fatal("vm", "timers");
 	if (terminal_init(&b->terminal, b->watches,
 		vmspec_take(spec, VM_FILE_TTY, 0),

@@ -8,12 +8,10 @@
 #include "ipc/msg.h"
 #include "jail/role_id.h"
 
-struct conf_macro;
-
 struct parent_options {
 	const char *conf_path; /* NULL: the default file, which may be absent */
 	const char *socket_path; /* NULL: the default */
-	const struct conf_macro *macros;
+	const char *const *macros; /* -D: "name=value", NULL ends */
 	int verbose;
 	bool foreground;
 	bool check_only; /* -n */

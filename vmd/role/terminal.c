@@ -114,8 +114,8 @@ terminal_attach(struct terminal *t)
 {
 	if (t->tty_watch != NULL || !terminal_is_open(t))
 		return;
-	t->tty_watch = watch_add(t->watches, t->tty_fd, terminal_events(t),
-	    terminal_ready, t);
+	t->tty_watch = watch_add(
+	    t->watches, t->tty_fd, terminal_events(t), terminal_ready, t);
 	if (t->tty_watch == NULL)
 		log_warn("console", "cannot watch the terminal");
 	else

@@ -27,7 +27,8 @@ struct vcpu_arg {
 	unsigned int id;
 };
 
-/* --- starting -------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------
+ */
 
 static struct vcpu_seg
 vcpus_segment(const struct boot_segment *s)
@@ -83,13 +84,13 @@ vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
 	pthread_mutex_init(&vs->lock, NULL);
 	pthread_cond_init(&vs->resume, NULL);
 	for (; vs->count < count; vs->count++)
-		if (vcpu_open(board->vm, vs->count, &vs->vcpu[vs->count]) ==
-		    -1)
+		if (vcpu_open(board->vm, vs->count, &vs->vcpu[vs->count]) == -1)
 			return -1;
 	return vcpus_boot(vs->vcpu[0], cpu);
 }
 
-/* --- exits ----------------------------------------------------------------- */
+/* --- exits -----------------------------------------------------------------
+ */
 
 static void
 vcpus_signal(struct vcpus *vs)
@@ -152,8 +153,7 @@ vcpus_mmio(struct vcpus *vs, struct vm_exit *e)
 	pthread_mutex_lock(&vs->board->lock);
 	if (e->u.mmio.write) {
 		memcpy(&value, e->u.mmio.data, e->u.mmio.len);
-		bus_write(
-		    bus, BUS_MMIO, e->u.mmio.gpa, e->u.mmio.len, value);
+		bus_write(bus, BUS_MMIO, e->u.mmio.gpa, e->u.mmio.len, value);
 	} else {
 		value = bus_read(bus, BUS_MMIO, e->u.mmio.gpa, e->u.mmio.len);
 		memcpy(e->u.mmio.data, &value, sizeof(value));
@@ -195,8 +195,8 @@ vcpus_fail_entry(struct vcpus *vs, struct vm_exit *e)
 static void
 vcpus_unknown(struct vcpus *vs, struct vm_exit *e)
 {
-	vcpus_end(vs, END_CRASH, "unexpected exit: %s",
-	    vm_exit_name(e->reason));
+	vcpus_end(
+	    vs, END_CRASH, "unexpected exit: %s", vm_exit_name(e->reason));
 }
 
 /* Nothing to do: the loop looks whether to hold. */
@@ -227,7 +227,8 @@ vcpus_exit(struct vcpus *vs, struct vm_exit *e)
 		vcpus_unknown(vs, e);
 }
 
-/* --- threads --------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------
+ */
 
 /* Answers what the last exit asked, so that the registers are whole. */
 static void
@@ -296,8 +297,7 @@ vcpus_start(struct vcpus *vs)
 		}
 		a->vcpus = vs;
 		a->id = i;
-		error =
-		    pthread_create(&vs->thread[i], &attr, vcpus_thread, a);
+		error = pthread_create(&vs->thread[i], &attr, vcpus_thread, a);
 		if (error != 0)
 			free(a);
 		else {

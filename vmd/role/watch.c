@@ -45,8 +45,7 @@ watch_control(struct watches *ws, struct watch *w, int op, uint32_t events)
 {
 	struct epoll_event ev = { .events = events };
 
-	ev.data.u64 = (uint64_t)w->generation << 32 |
-	    (uint64_t)(w - ws->watch);
+	ev.data.u64 = (uint64_t)w->generation << 32 | (uint64_t)(w - ws->watch);
 	return epoll_ctl(ws->epoll_fd, op, w->fd, &ev);
 }
 
