@@ -380,7 +380,7 @@ parent_signals(struct parent *p)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
-	for (size_t i = 0; i < nitems(signals); i++) {
+	for (size_t i = 0; i < (sizeof(signals) / sizeof(signals[0])); i++) {
 		ev = evsignal_new(p->base, signals[i], parent_signal_cb, p);
 		if (ev == NULL || event_add(ev, NULL) == -1)
 			fatalx("vmd", "out of memory");

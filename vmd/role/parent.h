@@ -19,6 +19,7 @@
 #include "jail/jail.h"
 #include "role/role.h"
 #include "role/vmlist.h"
+#include "vm_error.h"
 
 struct event;
 struct event_base;

@@ -96,7 +96,7 @@ reload_spec(const struct conf_vm *c)
 static void
 reload_define(struct parent *p, const struct conf_vm *c)
 {
-	uid_t uid = c->owner.given ? c->owner.uid : p->uid;
+	uid_t uid = c->owner.uid == CONF_OWNER_SELF ? p->uid : c->owner.uid;
 	struct vment *v = vmlist_find_name(&p->vms, c->name);
 
 	if (v == NULL && (v = vmlist_add(&p->vms, c->name, uid)) == NULL) {
@@ -104,7 +104,7 @@ reload_define(struct parent *p, const struct conf_vm *c)
 		return;
 	}
 	v->uid = uid;
-	v->gid = c->owner.given ? c->owner.gid : -1;
+	v->gid = c->owner.gid;
 	v->defined = v->seen = true;
 	v->boots = !c->disabled;
 	/* What runs goes on as it was started. */

@@ -181,7 +181,7 @@ vmstart_files(struct vmstart *st)
 		VM_FILE_FIRMWARE };
 	enum vm_error error;
 
-	for (size_t i = 0; i < nitems(kinds); i++)
+	for (size_t i = 0; i < (sizeof(kinds) / sizeof(kinds[0])); i++)
 		if ((error = vmstart_client_file(st, kinds[i])) !=
 			VM_ERROR_OK ||
 		    (error = vmstart_open(st, kinds[i], 0)) != VM_ERROR_OK)
@@ -542,7 +542,7 @@ vmstart_vm_exited(void *arg, struct msg *m)
 	char detail[VMD_DETAIL_MAX + 1];
 	struct msg_result r;
 
-	if (v == NULL || v->run == NULL || e->reason >= nitems(ends))
+	if (v == NULL || v->run == NULL || e->reason >= (sizeof(ends) / sizeof(ends[0])))
 		return;
 	if (e->reason == END_REBOOT && vmstart_again(p, v))
 		return;
