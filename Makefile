@@ -86,6 +86,8 @@ $(O)/gen/parse.o: $(O)/gen/parse.c
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wno-conversion -Wno-switch-enum \
 	    -Wno-redundant-decls -Wno-missing-declarations -c -o $@ $<
 
+$(call objs,vmd/conf): | $(O)/gen/parse.c
+
 # ACPI: ASL compiled by iasl, carried in the binary as an array.
 $(O)/gen/%.aml: vmd/boot/%.asl
 	@mkdir -p $(@D)

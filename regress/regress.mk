@@ -29,3 +29,13 @@ guest: $(GUEST)
 	regress/run $(GUEST)
 
 .PHONY: unit guest
+
+# vm.conf: every pass-*.conf and fail-*.conf with its exact messages.
+$(O)/regress/config/confcheck: regress/config/confcheck.c $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
+config: $(O)/regress/config/confcheck
+	regress/config/run $<
+update-ok: $(O)/regress/config/confcheck
+	regress/config/run -u $<
+.PHONY: config update-ok
