@@ -9,8 +9,9 @@
 
 /* --- physical memory ------------------------------------------------------ */
 
-#define LAYOUT_LOWMEM_END 0xC0000000ULL /* RAM below 4 GiB ends here at most \
-					 */
+#define LAYOUT_LOWMEM_END                                  \
+	0xC0000000ULL /* RAM below 4 GiB ends here at most \
+		       */
 #define LAYOUT_HIGHMEM_START 0x100000000ULL /* and goes on here */
 /* BARs: from the end of RAM's room to the IOAPIC.  The host bridge's _CRS. */
 #define LAYOUT_MMIO_START 0xC0000000ULL
@@ -32,8 +33,9 @@
 #define LAYOUT_PAGE_TABLES 0x9000ULL /* PML4, PDPT, four page directories */
 #define LAYOUT_CMDLINE 0x20000ULL
 #define LAYOUT_CMDLINE_MAX 0x1000 /* bytes with the NUL */
-#define LAYOUT_ACPI 0xE0000ULL /* tables of a kernel booted without firmware \
-				*/
+#define LAYOUT_ACPI                                              \
+	0xE0000ULL /* tables of a kernel booted without firmware \
+		    */
 #define LAYOUT_ACPI_END 0xF0000ULL
 #define LAYOUT_RSDP 0xF0000ULL
 
