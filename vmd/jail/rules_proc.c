@@ -22,6 +22,8 @@ static const struct jail_row rows[] = {
 	ROW(SPAWNERS, RUN, waitid, "reaps by pidfd"),
 	ROW(SPAWNERS, RUN, pidfd_send_signal, "ends exactly its own child"),
 	ROW(P, RUN, kill, "ends its children"),
+	ROW_IF(S, RUN, kill, "ends its children", ARG_INT(1, SIGTERM)),
+	ROW_IF(S, RUN, kill, "ends its children", ARG_INT(1, SIGKILL)),
 
 	/* The loader, before the jail is closed. */
 	ROW(SPAWNED, START, mmap, "loader: code of the libraries"),
