@@ -9,8 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Said in one sentence when all of them are missing for the same reason. */
+#define NAMESPACES                                          \
+	(1U << JAIL_PART_PIDNS | 1U << JAIL_PART_MNTNS |    \
+	    1U << JAIL_PART_IPCNS | 1U << JAIL_PART_UTSNS | \
+	    1U << JAIL_PART_NETNS)
+
 static const char *const part_names[JAIL_PART__MAX] = {
-	[JAIL_PART_USERNS] = "user namespaces are not available here",
+	[JAIL_PART_USERNS] = "user namespaces, and with them the others, are "
+			     "not available here",
 	[JAIL_PART_PIDNS] = "process namespaces are not available here",
 	[JAIL_PART_MNTNS] = "mount namespaces are not available here",
 	[JAIL_PART_IPCNS] = "IPC namespaces are not available here",
@@ -39,15 +46,18 @@ report_is_host_limit(int error)
 char *
 jail_report_text(const struct jail_report *report, char *buf, size_t size)
 {
+	uint32_t missing = report->jr_missing;
 	size_t used = 0;
 
 	if (size == 0)
 		return buf;
 	buf[0] = '\0';
+	if (missing & (1U << JAIL_PART_USERNS))
+		missing &= ~NAMESPACES;
 	for (unsigned int i = 0; i < JAIL_PART__MAX && used < size; i++) {
 		int len;
 
-		if (!(report->jr_missing & (1U << i)))
+		if (!(missing & (1U << i)))
 			continue;
 		len = snprintf(buf + used, size - used, "%s%s (%s)",
 		    used > 0 ? "; " : "", part_names[i],

@@ -173,7 +173,7 @@ child_main(void *arg)
 
 	snprintf(role, sizeof(role), "%s", role_name(spawn->js_role));
 	child_reset_signals(child);
-	if (child->ready[0] != -1) {
+	if (spawn->js_flags & USER_MAPPED) {
 		if (child_await_map(child) == -1)
 			goto fail;
 	} else if (child->namespaces & CLONE_NEWUSER)
@@ -202,35 +202,34 @@ child_map(const struct child *child, pid_t pid)
 	return write(child->ready[1], "", 1) == 1 ? 0 : -1;
 }
 
-static void
-ready_close(struct child *child, int end)
-{
-	if (child->ready[end] != -1)
-		close(child->ready[end]);
-	child->ready[end] = -1;
-}
-
 static pid_t
 child_clone(struct child *child, char *stack, int *pidfd)
 {
-	bool mapped = child->ready[0] != -1;
+	int flags = child->namespaces | CLONE_PIDFD | SIGCHLD;
+
+	return clone(child_main, stack + STACK_BYTES, flags | CLONE_LIKE_VFORK,
+	    child, pidfd);
+}
+
+/* The same for a child that waits for its map: it cannot suspend us. */
+static pid_t
+child_clone_mapped(struct child *child, char *stack, int *pidfd)
+{
 	int flags = child->namespaces | CLONE_PIDFD | SIGCHLD;
 	char byte;
 	pid_t pid;
 
-	/* A child that waits for its spawner cannot suspend it. */
-	if (!mapped)
-		flags |= CLONE_LIKE_VFORK;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, child->ready) ==
+	    -1)
+		return -1;
 	pid = clone(child_main, stack + STACK_BYTES, flags, child, pidfd);
-	if (pid == -1 || !mapped)
-		return pid;
-	ready_close(child, 0);
-	if (child_map(child, pid) == -1)
-		child->error = errno;
+	close(child->ready[0]);
 	/* The end of file is the exec, or the child's end. */
-	else if (read(child->ready[1], &byte, 1) == -1)
+	if (pid != -1 &&
+	    (child_map(child, pid) == -1 ||
+		read(child->ready[1], &byte, 1) == -1))
 		child->error = errno;
-	ready_close(child, 1);
+	close(child->ready[1]);
 	return pid;
 }
 
@@ -264,7 +263,10 @@ spawn_try(
 
 	child->error = 0;
 	jail_env_format(child->env, sizeof(child->env), params);
-	pid = child_clone(child, stack, pidfd);
+	if (child->spawn->js_flags & USER_MAPPED)
+		pid = child_clone_mapped(child, stack, pidfd);
+	else
+		pid = child_clone(child, stack, pidfd);
 	if (pid == -1 || child->error == 0)
 		return pid;
 	/* It ends by itself, unless the maps are what failed. */
@@ -329,7 +331,7 @@ child_init(struct child *child, const struct jail_spawn *spawn)
 	uid_t uid = mapped ? spawn->js_uid : geteuid();
 	gid_t gid = mapped ? spawn->js_gid : getegid();
 
-	*child = (struct child) { .spawn = spawn, .ready = { -1, -1 } };
+	*child = (struct child) { .spawn = spawn };
 	snprintf(child->uid_map, sizeof(child->uid_map), "%u %u 1", uid, uid);
 	snprintf(child->gid_map, sizeof(child->gid_map), "%u %u 1", gid, gid);
 #if defined(__SANITIZE_ADDRESS__)
@@ -365,18 +367,11 @@ jail_spawn(const struct jail_spawn *spawn, int *pidfd)
 		return -1;
 	child = (struct child *)(void *)(pages + STACK_BYTES);
 	child_init(child, spawn);
-	if (!(spawn->js_flags & USER_MAPPED) ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, child->ready) ==
-		0) {
-		sigfillset(&all);
-		sigprocmask(SIG_BLOCK, &all, &child->signals);
-		pid = spawn_any(child, &params, pages, pidfd);
-		error = errno;
-		sigprocmask(SIG_SETMASK, &child->signals, NULL);
-	} else
-		error = errno;
-	ready_close(child, 0);
-	ready_close(child, 1);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &child->signals);
+	pid = spawn_any(child, &params, pages, pidfd);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &child->signals, NULL);
 	munmap(pages, STACK_BYTES + sizeof(*child));
 	errno = error;
 	return pid;
