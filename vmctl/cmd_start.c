@@ -164,10 +164,14 @@ start_memory(struct start *start, const char *text)
 
 	if (start_once(start, START_MEMORY, "memory") == -1)
 		return -1;
-	if (size_parse(text, &bytes) == -1 && errno != ERANGE) {
-		warnx("invalid memory size: %s", text);
-		return -1;
-	} else if (errno == ERANGE || bytes > VMD_MEMORY_MAX) {
+	if (size_parse(text, &bytes) == -1) {
+		if (errno != ERANGE) {
+			warnx("invalid memory size: %s", text);
+			return -1;
+		}
+		bytes = UINT64_MAX;
+	}
+	if (bytes > VMD_MEMORY_MAX) {
 		warnx("memory size too large (limit is %s)",
 		    size_format(VMD_MEMORY_MAX, limit));
 		return -1;
