@@ -101,6 +101,7 @@ $(call objs,vmd/boot): | $(ASL_HEADERS)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 include regress/regress.mk
+include regress/vmctl/vmctl.mk
 
 clean:
 	rm -rf $(O)
