@@ -70,9 +70,12 @@ $(O)/vmd-bin/vmd: $(O)/vmd/main.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
 
-$(O)/vmctl-bin/vmctl: $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
+# vmctl needs few libraries, and its users load no others.
+VMCTL_LIBS := $(shell pkg-config --libs libbsd-overlay jansson 2>/dev/null)
+VMCTL_OBJS = $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
+$(O)/vmctl-bin/vmctl: $(VMCTL_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(VMCTL_LIBS)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -100,6 +103,7 @@ $(call objs,vmd/boot): | $(ASL_HEADERS)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 include regress/regress.mk
+include regress/vmctl/vmctl.mk
 
 clean:
 	rm -rf $(O)
