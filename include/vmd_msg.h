@@ -210,9 +210,9 @@ struct msg_client_open {
 	int32_t pid;
 };
 
+/* The tail is the finished line. */
 struct msg_log_line {
-	uint32_t level;
-	char process[32]; /* "vm/web1", "blk0/web1" */
+	uint32_t level; /* enum log_level */
 };
 
 #define LINK_UP 0x01
@@ -232,16 +232,16 @@ struct msg_vm_state {
 	uint32_t error; /* enum vm_error, of the request that led here */
 };
 
-enum vm_exit_reason {
-	EXIT_POWEROFF, /* the guest switched itself off */
-	EXIT_REBOOT, /* the guest asked for a reset */
-	EXIT_CRASH, /* triple fault, or what KVM cannot go on from */
-	EXIT_FORCED, /* vmctl stop -f, or the end of the daemon */
-	EXIT_FAILED, /* never came up */
-	EXIT_DIED /* the process ended without a word */
+enum vm_end {
+	END_POWEROFF, /* the guest switched itself off */
+	END_REBOOT, /* the guest asked for a reset */
+	END_CRASH, /* triple fault, or what KVM cannot go on from */
+	END_FORCED, /* vmctl stop -f, or the end of the daemon */
+	END_FAILED, /* never came up */
+	END_DIED /* the process ended without a word */
 };
 struct msg_vm_exited {
-	uint32_t reason; /* enum vm_exit_reason */
+	uint32_t reason; /* enum vm_end */
 	uint32_t error; /* enum vm_error */
 	int32_t status; /* of waitpid(2) */
 };
@@ -261,9 +261,9 @@ struct msg_device_link {
 
 /*
  * The first message of a device or usernet process: what it is.  Its link to
- * the VM and its backend were descriptors 4 and 5 of its exec.  DEVICE_ADD
- * makes the same process serve another device, one without a backend; the
- * descriptor is that device's link to the VM.
+ * the VM and its backend are the first extra descriptors of its exec.
+ * DEVICE_ADD makes the same process serve another device, one without a
+ * backend; the descriptor is that device's link to the VM.
  */
 struct msg_device_start {
 	uint32_t kind; /* enum device_kind */

@@ -8,6 +8,7 @@
 #ifndef GUESTMEM_H
 #define GUESTMEM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmd_msg.h"
