@@ -41,13 +41,12 @@
 /* First addresses of BARs; firmware and kernels may move them. */
 #define IO_BASE 0xc000U
 #define IO_END 0x10000U
-#define MEM_BASE 0xfe000000U
+#define MEM_BASE 0xfe000000U /* in the window of the DSDT */
 #define MEM_END 0xfebf0000U
 /* Below it a memory BAR would lie in RAM, above it in the APICs and ROM. */
 #define HOLE_END 0xfec00000ULL
 
-#define GSI_COUNT 24
-#define GSI_APIC(slot) (16 + ((slot) & 7)) /* as _PRT in the DSDT has it */
+#define GSI_COUNT 16
 
 struct pci_bar {
 	const struct bus_ops *ops;
@@ -128,8 +127,8 @@ pci_update_lines(struct pci *pci)
 		if (dev == NULL || !dev->line ||
 		    (pci_command(dev) & COMMAND_INTX_OFF))
 			continue;
-		/* Both inputs: a guest listens at the one its mode uses. */
-		level[GSI_APIC(i)] = true;
+		/* The input of the PIC and the pin of the IOAPIC are one GSI,
+		 * and the one that the DSDT names for the slot. */
 		if ((pic = hostbridge_pirq(pci->isa, i - 1)) != -1)
 			level[pic] = true;
 	}
@@ -243,6 +242,7 @@ pci_add_bar(struct pci_device *dev, unsigned int n, enum bus_space space,
 	};
 	put32(dev->config + REG_BAR(n), addr | (space == BUS_PIO ? 1 : 0));
 	put32(dev->wmask + REG_BAR(n), ~(size - 1));
+	pci_config_done(dev);
 	return 0;
 }
 
@@ -296,9 +296,9 @@ pci_config_write(
 	for (unsigned int i = 0; i < len; i++) {
 		uint8_t mask = dev->wmask[off + i];
 
-		dev->config[off + i] = (uint8_t)((dev->config[off + i] &
-						     ~mask) |
-		    ((value >> 8 * i) & mask));
+		dev->config[off + i] =
+		    (uint8_t)((dev->config[off + i] & ~mask) |
+			((value >> 8 * i) & mask));
 	}
 	if (off < REG_BAR(PCI_BARS))
 		pci_update_bars(dev);
@@ -392,6 +392,7 @@ pci_add_cap(struct pci_device *dev, const uint8_t *cap, unsigned int len)
 	dev->config[REG_STATUS] |= STATUS_CAPS;
 	dev->cap_last = off + 1;
 	dev->cap_end = off + len;
+	pci_config_done(dev);
 	return (int)off;
 }
 
@@ -458,10 +459,30 @@ pci_add(struct pci *pci, int slot, const char *name, const struct pci_ids *ids,
 	return dev;
 }
 
+void
+pci_remove(struct pci_device *dev)
+{
+	struct pci *pci = dev->pci;
+
+	pci_set_intx(dev, false);
+	for (unsigned int n = 0; n < PCI_BARS; n++)
+		if (dev->bar[n].mapped)
+			bus_remove(pci->machine->bus, dev->bar[n].space,
+			    dev->bar[n].mapped_at);
+	pci->slot[dev->slot] = NULL;
+	free(dev);
+}
+
 unsigned int
 pci_slot(const struct pci_device *dev)
 {
 	return dev->slot;
+}
+
+struct pci *
+pci_of(const struct pci_device *dev)
+{
+	return dev->pci;
 }
 
 struct pci *
@@ -494,15 +515,9 @@ pci_free(struct pci *pci)
 {
 	if (pci == NULL)
 		return;
-	for (unsigned int i = 0; i < PCI_SLOTS; i++) {
-		struct pci_device *dev = pci->slot[i];
-
-		for (unsigned int n = 0; dev != NULL && n < PCI_BARS; n++)
-			if (dev->bar[n].mapped)
-				bus_remove(pci->machine->bus,
-				    dev->bar[n].space, dev->bar[n].mapped_at);
-		free(dev);
-	}
+	for (unsigned int i = 0; i < PCI_SLOTS; i++)
+		if (pci->slot[i] != NULL)
+			pci_remove(pci->slot[i]);
 	bus_remove(pci->machine->bus, BUS_PIO, CF8_BASE);
 	free(pci);
 }

@@ -76,7 +76,7 @@ struct pci_ids {
 /* With the host bridge in slot 0 and the ISA bridge in slot 1.  Borrows
  * machine and host.  Returns owned; NULL with errno. */
 struct pci *pci_new(struct machine *, const struct pci_host *);
-/* Frees the bus and all its devices, whose owners must not use them again. */
+/* Frees the bus with the bridges; all other devices are removed already. */
 void pci_free(struct pci *);
 /* Power-on state: all registers and BARs as at first. */
 void pci_reset(struct pci *);
@@ -84,10 +84,13 @@ const struct pci_host *pci_get_host(struct pci *);
 struct machine *pci_get_machine(struct pci *);
 
 /* slot -1: the first free one.  Borrows name, ops and arg.  Returns borrowed
- * (pci_free frees it); NULL with errno ENOSPC or EEXIST. */
+ * until pci_remove; NULL with errno ENOSPC or EEXIST. */
 struct pci_device *pci_add(struct pci *, int slot, const char *name,
     const struct pci_ids *, const struct pci_device_ops *, void *arg);
+/* Takes the device off the bus and frees it. */
+void pci_remove(struct pci_device *);
 unsigned int pci_slot(const struct pci_device *);
+struct pci *pci_of(const struct pci_device *);
 
 /* Gives the device a BAR of size (a power of two) and an address.  Borrows ops
  * and arg.  -1 with errno ENOSPC when the window is full. */
@@ -108,7 +111,8 @@ int pci_add_cap(struct pci_device *, const uint8_t *cap, unsigned int len);
 /* The 256 bytes, borrowed; and the mask of bits the guest may write. */
 uint8_t *pci_config(struct pci_device *);
 uint8_t *pci_config_wmask(struct pci_device *);
-/* After registers were set up by hand: these are the values of a reset. */
+/* After registers were set up by hand: these are the values of a reset.  The
+ * functions that add things do so by themselves. */
 void pci_config_done(struct pci_device *);
 
 /* The level of the device's INTA line. */
