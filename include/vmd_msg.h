@@ -229,16 +229,16 @@ struct msg_vm_state {
 	uint32_t error; /* enum vm_error, of the request that led here */
 };
 
-enum vm_exit_reason {
-	EXIT_POWEROFF, /* the guest switched itself off */
-	EXIT_REBOOT, /* the guest asked for a reset */
-	EXIT_CRASH, /* triple fault, or what KVM cannot go on from */
-	EXIT_FORCED, /* vmctl stop -f, or the end of the daemon */
-	EXIT_FAILED, /* never came up */
-	EXIT_DIED /* the process ended without a word */
+enum vm_end {
+	END_POWEROFF, /* the guest switched itself off */
+	END_REBOOT, /* the guest asked for a reset */
+	END_CRASH, /* triple fault, or what KVM cannot go on from */
+	END_FORCED, /* vmctl stop -f, or the end of the daemon */
+	END_FAILED, /* never came up */
+	END_DIED /* the process ended without a word */
 };
 struct msg_vm_exited {
-	uint32_t reason; /* enum vm_exit_reason */
+	uint32_t reason; /* enum vm_end */
 	uint32_t error; /* enum vm_error */
 	int32_t status; /* of waitpid(2) */
 };
