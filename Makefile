@@ -32,6 +32,8 @@ HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fno-common \
 LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 ifeq ($(SAN),thread)
 SANFLAGS = -fsanitize=thread
+else ifeq ($(SAN),fuzz)
+SANFLAGS = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 else ifneq ($(SAN),)
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 endif
