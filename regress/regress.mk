@@ -22,7 +22,7 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
 $(O)/gen/guest_%.bin: regress/guest/%.S
 	@mkdir -p $(@D)
-	$(CC) -nostdlib -static -no-pie -Wl,-Ttext=0x1000 -Wl,--build-id=none \
+	$(CC) -nostdlib -static -Wl,-Ttext=0x1000 -Wl,--build-id=none \
 	    -Wl,--oformat=binary -Wl,-z,noexecstack -o $@ $<
 $(O)/gen/guest_%.h: $(O)/gen/guest_%.bin
 	(echo "static const unsigned char guest_$*[] = {"; \
