@@ -3,11 +3,16 @@
 # line per check in the form regress/lib/check.h gives it; regress/run counts.
 
 UNIT = $(patsubst %.c,$(O)/%,$(wildcard regress/unit/t_*.c))
+SANDBOX = $(patsubst %.c,$(O)/%,$(wildcard regress/sandbox/s_*.c))
 GUEST = $(patsubst %.c,$(O)/%,$(wildcard regress/guest/g_*.c))
 
 $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
+
+$(O)/regress/sandbox/s_%: regress/sandbox/s_%.c $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -Iregress/lib -Iregress/sandbox $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
 
 $(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS)
 	@mkdir -p $(@D)
@@ -15,7 +20,9 @@ $(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS)
 
 unit: $(UNIT)
 	regress/run $(UNIT)
+sandbox: $(SANDBOX)
+	regress/run $(SANDBOX)
 guest: $(GUEST)
 	regress/run $(GUEST)
 
-.PHONY: unit guest
+.PHONY: unit sandbox guest
