@@ -31,6 +31,10 @@
 #define LET_BY 4000 /* the errno of the lowest filter */
 #define MAGIC 0x600df00dL
 #define SELF 4242 /* the process id the filters are made for */
+/* Entries of kernel-made trampolines: 6.11 and later never filter them, and
+ * refuse them to everybody else. */
+#define CALL_URETPROBE 335
+#define CALL_UPROBE 336
 #define X32 0x40000000L
 #define I386 (-1L) /* a call by the 32-bit gate */
 
@@ -178,6 +182,8 @@ tries_collect(void)
 
 	tries_count = 0;
 	for (long nr = 0; nr < CALLS; nr++) {
+		if (nr == CALL_URETPROBE || nr == CALL_UPROBE)
+			continue;
 		try_add(nr, bad);
 		try_add(nr, zero);
 	}
