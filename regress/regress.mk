@@ -22,7 +22,7 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
 $(O)/gen/guest_%.bin: regress/guest/%.S
 	@mkdir -p $(@D)
-	$(CC) -nostdlib -static -Wl,-Ttext=0x1000 -Wl,--build-id=none \
+	$(CC) -nostdlib -static -no-pie -Wl,-Ttext=0x1000 -Wl,--build-id=none \
 	    -Wl,--oformat=binary -Wl,-z,noexecstack -o $@ $<
 $(O)/gen/guest_%.h: $(O)/gen/guest_%.bin
 	(echo "static const unsigned char guest_$*[] = {"; \
@@ -34,7 +34,7 @@ $(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS) | $(GUEST_HEADERS)
 
 $(O)/regress/sandbox/s_%: regress/sandbox/s_%.c $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+	$(LINK_TEST) -Iregress/sandbox -o $@ $< $(VMD_LINK)
 
 $(O)/regress/bench/bench_%: regress/bench/bench_%.c $(LIBS)
 	@mkdir -p $(@D)
