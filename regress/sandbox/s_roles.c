@@ -114,7 +114,7 @@ look_at_privileges(pid_t pid)
 	/* Emptied with CAP_SETPCAP, which the supervisor does not pass on. */
 	if (host->root || !host->chrooted)
 		CHECK_EQ(status_caps(pid, "CapBnd") &
-			~(caps | host->supervisor_caps),
+			~(jail_roles[role].caps | host->supervisor_caps),
 		    0);
 	ids = status_line(pid, "Uid");
 	CHECK_EQ(strtol(ids, NULL, 10),
@@ -217,8 +217,10 @@ static void
 reach_files(struct player *player)
 {
 	static const char *const paths[] = { "/etc/passwd", "/etc/hostname",
-		"/proc/self/maps", "/dev/kvm", "/dev/null", "/tmp", "/",
-		"../etc/passwd" };
+#ifndef JAIL_SANITIZED /* reads them itself */
+		"/proc/self/maps",
+#endif
+		"/dev/kvm", "/dev/null", "/tmp", "/", "../etc/passwd" };
 	struct player_ask ask = { .op = PLAYER_OPEN };
 	struct player_answer answer;
 

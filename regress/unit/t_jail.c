@@ -209,7 +209,7 @@ reports(void)
 	report_missing(&b, JAIL_PART_NETNS, EPERM);
 	jail_report_merge(&b, &a);
 	CHECK_STR(jail_report_text(&b, text, sizeof(text)),
-	    "user namespaces, and with them the others, are not available "
+	    "namespaces are not available "
 	    "here (Operation not permitted); Landlock is not available here "
 	    "(Operation not supported)");
 	/* A name, one byte short of it, and no room at all. */
