@@ -75,6 +75,8 @@ int unpause_run(struct request *request, struct client *client);
 /* cmd_start.c */
 int start_parse(struct request *request, int argc, char *argv[]);
 int start_run(struct request *request, struct client *client);
+/* NULL is accepted. */
+void start_free(struct start *start);
 /* cmd_status.c */
 int status_parse(struct request *request, int argc, char *argv[]);
 int status_run(struct request *request, struct client *client);

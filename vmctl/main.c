@@ -52,7 +52,7 @@ main(int argc, char *argv[])
 	struct request request = { .command = NULL };
 	const char *socket_path = NULL, *reason;
 	bool verbose = false;
-	int ch;
+	int ch, status;
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
@@ -77,7 +77,9 @@ main(int argc, char *argv[])
 		command_usage(NULL);
 	}
 	optind = 0; /* glibc: begin anew */
-	if (request.command->parse(&request, argc, argv) == -1)
-		return 1;
-	return flush_output(run(&request, socket_path, verbose));
+	status = 1;
+	if (request.command->parse(&request, argc, argv) == 0)
+		status = run(&request, socket_path, verbose);
+	start_free(request.start);
+	return flush_output(status);
 }
