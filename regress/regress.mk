@@ -34,7 +34,7 @@ $(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS) | $(GUEST_HEADERS)
 
 $(O)/regress/sandbox/s_%: regress/sandbox/s_%.c $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+	$(LINK_TEST) -Iregress/sandbox -o $@ $< $(VMD_LINK)
 
 $(O)/regress/bench/bench_%: regress/bench/bench_%.c $(LIBS)
 	@mkdir -p $(@D)

@@ -542,7 +542,8 @@ vmstart_vm_exited(void *arg, struct msg *m)
 	char detail[VMD_DETAIL_MAX + 1];
 	struct msg_result r;
 
-	if (v == NULL || v->run == NULL || e->reason >= (sizeof(ends) / sizeof(ends[0])))
+	if (v == NULL || v->run == NULL ||
+	    e->reason >= (sizeof(ends) / sizeof(ends[0])))
 		return;
 	if (e->reason == END_REBOOT && vmstart_again(p, v))
 		return;
