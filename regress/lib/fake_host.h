@@ -146,12 +146,10 @@ fake_watch(void *arg, int fd, void (*ready)(void *), void *cb_arg)
 	(void)arg;
 	for (unsigned int i = 0; i < FAKE_MAX; i++)
 		if (!fake.watch[i].used) {
-			fake.watch[i] = (struct fake_watch) {
-				.used = true,
+			fake.watch[i] = (struct fake_watch) { .used = true,
 				.fd = fd,
 				.ready = ready,
-				.arg = cb_arg
-			};
+				.arg = cb_arg };
 			return &fake.watch[i];
 		}
 	errno = ENOSPC;
@@ -242,8 +240,8 @@ fake_in(uint16_t port, unsigned int len)
 {
 	uint64_t mask = len == 4 ? 0xffffffff : (1ULL << 8 * len) - 1;
 
-	return (uint32_t)(bus_read(fake_machine.bus, BUS_PIO, port, len) &
-	    mask);
+	return (
+	    uint32_t)(bus_read(fake_machine.bus, BUS_PIO, port, len) & mask);
 }
 
 static inline void

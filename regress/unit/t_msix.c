@@ -109,7 +109,8 @@ table_registers(void)
 	REQUIRE(setup());
 	out(16, 0xfee01003);
 	CHECK_EQ(in(16), 0xfee01000);
-	bus_write(fake_machine.bus, BUS_MMIO, table + 24, 8, 0xfffffffe00000041);
+	bus_write(
+	    fake_machine.bus, BUS_MMIO, table + 24, 8, 0xfffffffe00000041);
 	CHECK_EQ(in(24), 0x41);
 	CHECK_EQ(in(28), 0);
 	/* No bytes, nothing beyond the last vector. */
