@@ -86,7 +86,7 @@ static const struct jail_row rows[] = {
 	ROW(V, SETUP, fallocate, "guest memory"),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_ADD_SEALS)),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
-	ROW_IF(B | N, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
+	ROW_IF(B | N, RUN, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW(V, RUN, pread64, "kernel and firmware, again at each reset"),
 	ROW(V, RUN, lseek, "size of kernel and firmware"),
 
