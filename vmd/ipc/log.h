@@ -46,7 +46,7 @@ void log_procname(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_setverbose(int);
 int log_getverbose(void);
 /* NULL goes back to the destination of log_init().  Borrows arg. */
-void log_set_sink(log_sink *, void *arg);
+void log_set_sink(log_sink *sink, void *arg);
 /* A line of another process, len bytes as its sink got it.  Nothing of it is
  * believed: level is checked, name and text are cut and escaped again. */
 void log_relay(
