@@ -34,7 +34,8 @@ enum log_dest {
 
 /* Gets each finished line: "subsystem: text", escaped, without a newline, and
  * the name of the process it is from.  Called with a lock held: it must not
- * log. */
+ * log.  After LOG_LEVEL_FATAL the process ends: what is sent is to be flushed
+ * before the return. */
 typedef void log_sink(
     enum log_level, const char *process, const char *line, void *arg);
 
