@@ -14,13 +14,17 @@ CC = gcc
 CLANG = clang
 BISON = bison
 IASL = iasl
-PKGS = libevent libevent_pthreads libbsd-overlay libseccomp libmnl liburing slirp jansson
+PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson
 
 .DEFAULT_GOAL = all
 export O SAN CC
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
 
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wmissing-declarations -Wold-style-definition -Wpointer-arith \
@@ -75,7 +79,8 @@ all: $(VMD) $(VMCTL) ## builds vmd and vmctl
 # Without pkg-config or a library's development files nothing below compiles:
 # one sentence instead of a page of errors.
 ifeq ($(PKG_LIBS),)
-$(O)/%.o: missing-packages
+all: | missing-packages
+$(LIBS): | missing-packages
 missing-packages:
 	@echo "Development packages are missing; 'make deps' as root installs them." >&2
 	@exit 1
@@ -95,7 +100,8 @@ $(O)/vmctl-bin/vmctl: $(VMCTL_OBJS)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 # bison's skeleton is not ours to keep free of conversions.
 $(O)/gen/parse.c: vmd/conf/parse.y

@@ -213,6 +213,7 @@ struct msg_client_open {
 /* The tail is the finished line. */
 struct msg_log_line {
 	uint32_t level; /* enum log_level */
+	char process[32]; /* whose line it is: "vm web1" */
 };
 
 #define LINK_UP 0x01

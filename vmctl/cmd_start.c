@@ -267,11 +267,13 @@ start_check(struct start *start)
 	return 0;
 }
 
-static void
+void
 start_free(struct start *start)
 {
 	unsigned int i;
 
+	if (start == NULL)
+		return;
 	for (i = 0; i < start->nfiles; i++)
 		startfile_close(&start->files[i]);
 	free(start);
@@ -374,7 +376,5 @@ start_run(struct request *request, struct client *client)
 	if (start_send(start, client) == 0 &&
 	    client_result(client, &reply) == 0)
 		status = start_finish(start, &reply, client);
-	start_free(start);
-	request->start = NULL;
 	return status;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "confine.h"
 #include "vmd_msg.h"
 
 struct client;
@@ -36,6 +37,7 @@ struct command {
 	const char *args; /* as in vmctl(8) */
 	const char *help; /* one sentence */
 	enum command_needs needs;
+	enum confine_files files; /* that run() opens */
 	/* argv[0] is the command.  0, or -1 having said why; a wrong use ends
 	 * in command_usage().  Comes before the connection is made. */
 	int (*parse)(struct request *request, int argc, char *argv[]);
@@ -75,6 +77,8 @@ int unpause_run(struct request *request, struct client *client);
 /* cmd_start.c */
 int start_parse(struct request *request, int argc, char *argv[]);
 int start_run(struct request *request, struct client *client);
+/* NULL is accepted. */
+void start_free(struct start *start);
 /* cmd_status.c */
 int status_parse(struct request *request, int argc, char *argv[]);
 int status_run(struct request *request, struct client *client);

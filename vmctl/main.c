@@ -2,7 +2,8 @@
 /*
  * vmctl: controls the daemon vmd.  Runs with the rights of its user and needs
  * no others: files are opened here, and their descriptors sent.  Finds the row
- * of the command, lets it read its arguments, connects, runs it.
+ * of the command, lets it read its arguments, connects, gives up what it needs
+ * no more, runs it.
  */
 #include <err.h>
 #include <errno.h>
@@ -26,6 +27,17 @@ flush_output(int status)
 	return 1;
 }
 
+static void
+confine(enum confine_files files, bool verbose)
+{
+	int version = confine_enter(files);
+
+	if (version == -1)
+		warn("cannot confine itself");
+	else if (verbose)
+		warnx("confined by Landlock %d", version);
+}
+
 static int
 run(struct request *request, const char *socket_path, bool verbose)
 {
@@ -41,6 +53,7 @@ run(struct request *request, const char *socket_path, bool verbose)
 	}
 	if (client_open(&client, path, verbose) == -1)
 		return 1;
+	confine(request->command->files, verbose);
 	status = request->command->run(request, &client);
 	client_close(&client);
 	return status;
@@ -52,7 +65,7 @@ main(int argc, char *argv[])
 	struct request request = { .command = NULL };
 	const char *socket_path = NULL, *reason;
 	bool verbose = false;
-	int ch;
+	int ch, status;
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
@@ -77,7 +90,9 @@ main(int argc, char *argv[])
 		command_usage(NULL);
 	}
 	optind = 0; /* glibc: begin anew */
-	if (request.command->parse(&request, argc, argv) == -1)
-		return 1;
-	return flush_output(run(&request, socket_path, verbose));
+	status = 1;
+	if (request.command->parse(&request, argc, argv) == 0)
+		status = run(&request, socket_path, verbose);
+	start_free(request.start);
+	return flush_output(status);
 }

@@ -101,6 +101,15 @@ reset_sregs(struct vcpu *vcpu)
 		    APIC_BASE | APIC_ENABLED | (vcpu->id == 0 ? APIC_BSP : 0),
 	};
 
+	/*
+	 * KVM on SVM wipes its control block at a triple fault; with paging
+	 * off it then does not load the nested page tables again, and the
+	 * vCPU hangs.  A CR3 that changes makes it load them.
+	 */
+	s.cr3 = 0x1000;
+	if (kvm_state_set_sregs(vcpu, &s) == -1)
+		return -1;
+	s.cr3 = 0;
 	return kvm_state_set_sregs(vcpu, &s);
 }
 

@@ -8,6 +8,7 @@ set -u
 O=${O:-build}
 VMCTL=$(realpath "${VMCTL:-$O/vmctl-bin/vmctl}")
 FAKE=$(realpath "${FAKEVMD:-$O/regress/vmctl/fakevmd}")
+[ ! -e "$O/vmd-bin/vmd" ] || VMD=$(realpath "${VMD:-$O/vmd-bin/vmd}")
 man=$(realpath "$(dirname "$0")/../../man")
 work=$(mktemp -d "${TMPDIR:-/tmp}/vmctl-test.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -123,7 +124,7 @@ got 'no daemon: the path, the reason and what to do' 1 <<-EOF
 	err vmctl: $hint
 EOF
 alone -S "$work/other" status
-got '-S beats \$VMD_SOCKET' 1 <<-EOF
+got '-S beats the environment' 1 <<-EOF
 	err vmctl: connect: $work/other: No such file or directory
 	err vmctl: $hint
 EOF
@@ -140,8 +141,10 @@ talk -v reload <<-EOF
 	want RELOAD
 	result error=OK
 EOF
+sed -i 's/\(confined by Landlock\).*/\1/' err
 got '-v tells what happens' 0 <<-EOF
 	err vmctl: connected to $work/sock
+	err vmctl: confined by Landlock
 	err vmctl: sending RELOAD, 0 bytes
 	err vmctl: received RESULT, $result bytes
 	log RELOAD
@@ -473,7 +476,7 @@ EOF
 
 # --- pause, log, reload, reset ----------------------------------------------------
 for word in pause unpause; do
-	type=VM_$(echo $word | tr a-z A-Z)
+	type=VM_$(echo $word | tr '[:lower:]' '[:upper:]')
 	talk $word web1 <<-EOF
 		want $type
 		result error=OK id=5
@@ -718,5 +721,62 @@ got 'the daemon goes while stop waits' 1 <<-EOF
 	err stopping vm a: vmctl: $closed
 	log VM_STOP name=a flags=0
 EOF
+
+# --- the manual page says what the program says -----------------------------------------
+# plain PAGE: as text, one line per paragraph.
+plain()
+{
+	mandoc -Tascii -Owidth=1000 "$man/$1" | sed 's/.\x08//g'
+}
+
+# section PAGE NAME
+section()
+{
+	plain "$1" | sed -n "/^$2\$/,/^[A-Z]/p" | sed '1d;$d'
+}
+
+# same NAME: the files is and should.
+same()
+{
+	rc=0
+	got "$1" 0 <should.page
+}
+
+if command -v mandoc >/dev/null; then
+	: >err ; : >log
+	"$VMCTL" 2>&1 | sed -n '1s/^usage:	//p' >out
+	section vmctl.8 SYNOPSIS | sed -n 's/^  */out /p' >should.page
+	same 'usage is what vmctl(8) says'
+	# Names in the page and in the program, in the order of each.
+	"$VMCTL" help | cut -d' ' -f1 >out
+	awk '
+	/^\.Sh/ { on = $2 == "COMMANDS" }
+	!on { next }
+	/^\.Bl/ { depth++ }
+	/^\.El/ { depth-- }
+	/^\.It Cm/ && depth == 1 { print "out " $3 }
+	/^\.It Xo/ && depth == 1 { xo = 1 }
+	/^\.Cm/ && xo { print "out " $2; xo = 0 }' "$man/vmctl.8" >should.page
+	same 'the commands are those of vmctl(8)'
+	cp out names
+	while read -r word; do
+		"$VMCTL" help "$word" |
+		    sed -n '1s/^vmctl \[-v\] \[-S socket\] //p' >line
+		section vmctl.8 COMMANDS |
+		    sed -n "s/^     \($word\)\$/\1/p
+			s/^     \($word  \).*/\1/p
+			s/^     \($word [^ ].*\)/\1/p" |
+		    sed -n '1s/^/out /p' >should.page
+		cp line out
+		same "usage of $word is what vmctl(8) says"
+	done <names
+	if [ -n "${VMD-}" ] && [ -x "$VMD" ]; then
+		"$VMD" -x 2>&1 | sed -n 's/^usage: //p' >out
+		section vmd.8 SYNOPSIS | sed -n 's/^  */out /p' >should.page
+		same 'usage is what vmd(8) says'
+	fi
+else
+	echo 'skip - manual pages: no mandoc'
+fi
 
 exit $failed

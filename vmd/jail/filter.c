@@ -140,40 +140,64 @@ debug_prepare(void)
 	return sigaction(SIGSYS, &action, NULL);
 }
 
+static int
+build_init(struct build *build, unsigned int flags)
+{
+	uint32_t otherwise =
+	    flags & JAIL_DEBUG ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
+	int error;
+
+	if ((build->ctx = seccomp_init(otherwise)) == NULL)
+		return -ENOMEM;
+	error = seccomp_attr_set(
+	    build->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	/* jail_enter() has set no_new_privs; the sealed filter cannot. */
+	if (error == 0)
+		error = seccomp_attr_set(build->ctx, SCMP_FLTATR_CTL_NNP, 0);
+	if (error == 0 && build->phase == PHASE_RUN)
+		error = seccomp_attr_set(build->ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (error == 0)
+		error = rows_add(build);
+	/* Each exit of a guest is an ioctl: tested first. */
+	if (error == 0)
+		error =
+		    seccomp_syscall_priority(build->ctx, SCMP_SYS(ioctl), 255);
+	return error;
+}
+
+static int
+build_end(struct build *build, int error)
+{
+	seccomp_release(build->ctx);
+	if (error == 0)
+		return 0;
+	errno = -error;
+	return -1;
+}
+
 int
 filter_load(
     enum role role, enum jail_phase phase, pid_t self, unsigned int flags)
 {
-	uint32_t otherwise =
-	    flags & JAIL_DEBUG ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
 	struct build build = { .role = role, .phase = phase, .self = self };
 	int error;
 
 	if ((flags & JAIL_DEBUG) && debug_prepare() == -1)
 		return -1;
-	if ((build.ctx = seccomp_init(otherwise)) == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
-	error = seccomp_attr_set(
-	    build.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	/* jail_enter() has set no_new_privs; the sealed filter cannot. */
-	if (error == 0)
-		error = seccomp_attr_set(build.ctx, SCMP_FLTATR_CTL_NNP, 0);
-	if (error == 0 && phase == PHASE_RUN)
-		error = seccomp_attr_set(build.ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	if (error == 0)
-		error = rows_add(&build);
-	/* Each exit of a guest is an ioctl: tested first. */
-	if (error == 0)
-		error =
-		    seccomp_syscall_priority(build.ctx, SCMP_SYS(ioctl), 255);
+	error = build_init(&build, flags);
 	if (error == 0)
 		error = seccomp_load(build.ctx);
-	seccomp_release(build.ctx);
-	if (error != 0) {
-		errno = -error;
-		return -1;
-	}
-	return 0;
+	return build_end(&build, error);
+}
+
+int
+filter_export(enum role role, enum jail_phase phase, pid_t self, int fd)
+{
+	struct build build = { .role = role, .phase = phase, .self = self };
+	int error;
+
+	error = build_init(&build, 0);
+	if (error == 0)
+		error = seccomp_export_bpf(build.ctx, fd);
+	return build_end(&build, error);
 }

@@ -16,6 +16,9 @@
 int filter_load(
     enum role role, enum jail_phase phase, pid_t self, unsigned int flags);
 
+/* Writes the same filter as struct sock_filter into a file (borrowed). */
+int filter_export(enum role role, enum jail_phase phase, pid_t self, int fd);
+
 /* Applies the Landlock rules of a role; a host without it is reported. */
 int landlock_enter(enum role role, const struct jail_params *params,
     struct jail_report *report);

@@ -52,6 +52,8 @@ static const struct jail_row rows[] = {
 	ROW(P, RUN, setsid, "becomes a daemon"),
 	ROW(P, RUN, uname, "host name in messages"),
 	ROW(P, RUN, memfd_create, "boot data for a VM"),
+	ROW(P, RUN, inotify_init1, "who opens a console"),
+	ROW(P, RUN, inotify_add_watch, "who opens a console"),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCGPTN)),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCSPTLCK)),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCGPTPEER)),

@@ -24,9 +24,8 @@ struct link *link_open(void);
 void link_close(struct link *link);
 
 /*
- * Whether priv touches an interface of that name: tap, bridge, veb or vmd
- * followed by 1 to 11 letters or digits of [A-Za-z0-9_.-], first one a digit
- * for tap, bridge and veb; never the name of a path.
+ * Whether priv touches an interface of that name: tap, bridge, veb or vmd,
+ * followed by at least one of [A-Za-z0-9_-], shorter than IFNAMSIZ.
  */
 bool link_name_allowed(const char *name);
 

@@ -13,18 +13,15 @@
 #include "ipc/log.h"
 #include "jail/jail.h"
 
-/* The lock is held by child_send when it is the link itself that logs (trace
- * of LOG_LINE): such a line is dropped, it would tell of itself. */
-static __thread bool sending;
-
+/* Called with the log's lock held: it must not log. */
 static void
-child_log_sink(enum log_level level, const char *line, void *arg)
+child_log_sink(
+    enum log_level level, const char *process, const char *line, void *arg)
 {
 	struct child *c = arg;
-	const struct msg_log_line m = { .level = level };
+	struct msg_log_line m = { .level = level };
 
-	if (sending)
-		return;
+	strlcpy(m.process, process, sizeof(m.process));
 	child_send(c, MSG_LOG_LINE, c->vm_id, -1, &m, sizeof(m), line,
 	    strnlen(line, VMD_LOGLINE_MAX));
 }
@@ -33,13 +30,12 @@ void
 child_send(struct child *c, enum msg_type type, uint32_t peerid, int fd,
     const void *payload, size_t len, const void *tail, size_t tail_len)
 {
+	msg_trace(&c->up, type, len + tail_len, fd != -1);
 	pthread_mutex_lock(&c->lock);
-	sending = true;
 	if (msg_send(&c->up, type, peerid, fd, payload, len, tail, tail_len) ==
 		0 ||
 	    msg_link_is_open(&c->up))
 		msg_link_flush(&c->up);
-	sending = false;
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -82,8 +78,10 @@ child_read_cb(int fd, short what, void *arg)
 static void
 child_signals(void)
 {
-	/* A terminal's ^C is for the parent, which ends everybody in order. */
+	/* A terminal's ^C, or a service manager's end of all processes, is for
+	 * the parent, which ends everybody in order. */
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
@@ -101,25 +99,18 @@ child_begin(struct child *c, enum role role, enum msg_peer self,
 	c->role = role;
 	pthread_mutex_init(&c->lock, NULL);
 	log_init(role_name(role), LOG_TO_STDERR);
+	setproctitle("%s", role_name(role));
 	child_signals();
 	if (jail_params_get(&params) == -1)
 		fatalx("vmd", "this role is not for users to start");
 	if (jail_enter(role, &params, &report) == -1)
 		fatal(
 		    "jail", "cannot close the sandbox of %s", role_name(role));
-	/* What libevent needs is epoll; it must not look for more. */
-	if ((config = event_config_new()) == NULL ||
-	    event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV) == -1 ||
-	    (c->base = event_base_new_with_config(config)) == NULL ||
-	    msg_link_init(
+	if (msg_link_init(
 		&c->up, JAIL_FD_SOCKET, self, spawner, handlers, arg) == -1)
 		fatal("vmd", "cannot start %s", role_name(role));
-	event_config_free(config);
+	c->up.quiet = true;
 	msg_link_on_gone(&c->up, child_up_gone);
-	c->reader = event_new(
-	    c->base, JAIL_FD_SOCKET, EV_READ | EV_PERSIST, child_read_cb, c);
-	if (c->reader == NULL || event_add(c->reader, NULL) == -1)
-		fatal("vmd", "cannot start %s", role_name(role));
 	log_set_sink(child_log_sink, c);
 	if (report.jr_missing != 0)
 		log_debug("jail", "%s",

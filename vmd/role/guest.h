@@ -14,6 +14,7 @@
 #include "ipc/msg.h"
 #include "ipc/vmspec.h"
 #include "jail/role_id.h"
+#include "role/role.h"
 
 struct event;
 struct event_base;
@@ -78,9 +79,5 @@ void guest_end(struct guest *, enum vm_end reason);
 bool guest_reaped(struct guest *, pid_t pid, int status);
 /* To every process of the guest. */
 void guest_log_level(struct guest *, uint32_t level);
-
-extern const msg_handler vmm_from_vm[MSG__COUNT];
-extern const msg_handler vmm_from_device[MSG__COUNT];
-extern const msg_handler vmm_from_usernet[MSG__COUNT];
 
 #endif /* GUEST_H */

@@ -66,16 +66,13 @@ void
 parent_log_line(void *arg, struct msg *m)
 {
 	const struct msg_log_line *l = m->payload;
-	char line[VMD_LOGLINE_MAX + 1];
+	char process[sizeof(l->process) + 1];
 
 	(void)arg;
-	memcpy(line, m->tail, m->tail_len);
-	line[m->tail_len] = '\0';
+	MSG_STR(process, l->process);
 	/* A child cannot end the daemon by a word. */
-	log_relay(l->level > LOG_LEVEL_TRACE ? LOG_LEVEL_WARN
-		: l->level < LOG_LEVEL_WARN  ? LOG_LEVEL_WARN
-					     : (enum log_level)l->level,
-	    line);
+	log_relay(l->level == LOG_LEVEL_FATAL ? LOG_LEVEL_WARN : l->level,
+	    process, m->tail, m->tail_len);
 }
 
 static void

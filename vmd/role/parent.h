@@ -97,8 +97,6 @@ void vmstart_stop(struct parent *, struct vment *, bool force);
 /* vmm is gone, and with it every VM. */
 void vmstart_all_ended(struct parent *);
 
-extern const msg_handler parent_from_vmm[MSG__COUNT];
-
 /* --- request.c --------------------------------------------------------------
  */
 
@@ -111,8 +109,6 @@ void request_answer_waiters(struct parent *, struct vment *, enum waiter_for,
     const struct msg_result *, const char *detail);
 /* A result about v without an error. */
 struct msg_result request_result(const struct vment *, enum vm_error);
-
-extern const msg_handler parent_from_control[MSG__COUNT];
 
 /* --- reload.c ---------------------------------------------------------------
  */

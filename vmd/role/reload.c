@@ -165,8 +165,8 @@ reload_conf(struct parent *p, bool must_exist, char *first, size_t size)
 	TAILQ_FOREACH(c, &conf->vms, entry)
 		reload_define(p, c);
 	reload_forget(p);
-	parent_socket_owner(p, conf->socket_owner.given, conf->socket_owner.uid,
-	    conf->socket_owner.gid);
+	parent_socket_owner(p, conf->socket_owner.uid != CONF_OWNER_SELF,
+	    conf->socket_owner.uid, conf->socket_owner.gid);
 	conf_free(conf);
 	reload_start(p);
 	return 0;

@@ -204,10 +204,8 @@ vment_is_awaited(const struct vment *v)
 bool
 vment_may_restart(struct vment *v, int64_t now_ms)
 {
-	int64_t oldest = v->restarts[0];
-
 	memmove(v->restarts, v->restarts + 1,
 	    sizeof(v->restarts) - sizeof(v->restarts[0]));
 	v->restarts[RESTARTS_MAX - 1] = now_ms;
-	return oldest == 0 || now_ms - oldest > RESTARTS_MS;
+	return v->restarts[0] == 0 || now_ms - v->restarts[0] > RESTARTS_MS;
 }
