@@ -188,7 +188,10 @@ spawn(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1 ||
 	    virtio_attach(dev, sv[0]) == -1)
 		return false;
+	if (proc.link.handlers != NULL)
+		msg_link_fini(&proc.link);
 	memset(&proc, 0, sizeof(proc));
+	proc.link.fd = -1;
 	if (msg_link_init(&proc.link, sv[1], PEER_DEVICE, PEER_VM,
 		proc_handlers, NULL) == -1)
 		return false;
