@@ -452,10 +452,11 @@ vmstart_vm_ready(void *arg, struct msg *m)
 		if (ready->file < VM_FILE__COUNT &&
 		    ready->index < VMSPEC_INDEX_MAX)
 			path = v->run->path[ready->file][ready->index];
-		log_warnx("vm", "%s (vm %u): %s%s%s: %.*s", v->name, v->id,
+		log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
 		    path != NULL ? path : vm_file_text(ready->file),
-		    vm_error_is_file(ready->error) ? " " : ": ",
-		    vm_error_text(ready->error), (int)m->tail_len, m->tail);
+		    ready->file != VM_FILE_NONE ? " " : "",
+		    vm_error_text(ready->error), m->tail_len > 0 ? ": " : "",
+		    (int)m->tail_len, m->tail);
 	}
 	snprintf(detail, sizeof(detail), "%s%s%.*s", path != NULL ? path : "",
 	    path != NULL && m->tail_len > 0 ? ": " : "", (int)m->tail_len,
