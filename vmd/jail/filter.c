@@ -7,6 +7,7 @@
 #include "jail/internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -178,6 +179,8 @@ static int
 build_end(struct build *build, int error)
 {
 	seccomp_release(build->ctx);
+	/* The filter took more memory to build than the role may ever use. */
+	malloc_trim(0);
 	if (error == 0)
 		return 0;
 	errno = -error;
