@@ -79,7 +79,8 @@ all: $(VMD) $(VMCTL) ## builds vmd and vmctl
 # Without pkg-config or a library's development files nothing below compiles:
 # one sentence instead of a page of errors.
 ifeq ($(PKG_LIBS),)
-$(O)/%.o: missing-packages
+all: | missing-packages
+$(LIBS): | missing-packages
 missing-packages:
 	@echo "Development packages are missing; 'make deps' as root installs them." >&2
 	@exit 1

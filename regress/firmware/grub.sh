@@ -11,8 +11,8 @@ cp "$kernels/grub.img" "$work/grub.img"
 vmd_start </dev/null
 expect 'a VM starts from a disk alone' ctl start -m 64M -d "$work/grub.img" grub
 console_open grub
-expect 'GRUB gives its prompt' wait_for 60 console_says grub 'grub>'
-printf 'help\r' >>"$work/type.grub"
-expect 'GRUB answers a command' wait_for 30 console_says grub 'Display|boot|chainloader'
+expect 'GRUB gives its prompt' console_within 60 grub 'grub>'
+type_line grub help
+expect 'GRUB answers a command' console_within 30 grub 'Display|boot|chainloader'
 expect 'vmctl stop -fw' ctl stop -fw grub
 exit "$failed"

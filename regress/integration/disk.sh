@@ -19,7 +19,7 @@ outside=$(dd if="$work/one.img" bs=64k skip=16 count=16 2>/dev/null |
 expect 'the file outside holds the same' [ "$outside" = "$want" ]
 type_line disk 'run dd if=/dev/vda of=/dev/vdb bs=64k conv=fsync'
 expect 'the guest copies one disk to the other' \
-    wait_for 30 console_says disk '^guest: status 0'
+    console_within 30 disk '^guest: status 0'
 expect 'both files are the same' cmp "$work/one.img" "$work/two.img"
 expect 'vmctl stop -fw' ctl stop -fw disk
 exit "$failed"

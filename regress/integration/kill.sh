@@ -31,7 +31,7 @@ answers()
 {
 	before=$(tr -d '\r' <"$work/console.$1" | grep -c "you typed: $2")
 	type_line "$1" "$2"
-	wait_for 10 console_says "$1" "^guest: you typed: $2" $((before + 1))
+	console_within 10 "$1" "^guest: you typed: $2" $((before + 1))
 }
 
 start_victim()
@@ -72,7 +72,7 @@ for pid in $(role_pids '(blk|net|usernet)[^ ]*/victim'); do
 done
 type_line victim 'run dd if=/dev/zero of=/dev/vda bs=64k count=4 conv=fsync'
 expect 'the replaced disk works' \
-    wait_for 20 console_says victim '^guest: status 0'
+    console_within 20 victim '^guest: status 0'
 
 # The VM process.
 tty=$(column victim TTY)

@@ -8,7 +8,7 @@
 O=${O:-build}
 VMD=$(realpath "${VMD:-$O/vmd-bin/vmd}")
 VMCTL=$(realpath "${VMCTL:-$O/vmctl-bin/vmctl}")
-tools=$(realpath "$O/regress/lib" 2>/dev/null)
+tools=$(realpath "$O/regress/lib")
 kernels=$(realpath "$O/kernels" 2>/dev/null)
 bzimage=$kernels/cloud/vmlinuz
 elf=$kernels/cloud/vmlinux
@@ -74,9 +74,13 @@ wait_for()
 	done
 }
 
+# A process that has ended and is not waited for yet is gone too.
 gone()
 {
-	! kill -0 "$1" 2>/dev/null
+	case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in
+	''|Z*) return 0 ;;
+	*) return 1 ;;
+	esac
 }
 
 # Ends one process that this script started, by its id.
@@ -87,7 +91,8 @@ end()
 	wait "$1" 2>/dev/null
 }
 
-# A child of ours that ran in the background is forgotten again.
+# background PID: cleanup ends it.  One process, never a pipeline: the shell
+# would wait for all of it.
 background()
 {
 	started="$started $1"
@@ -116,6 +121,12 @@ trap 'exit 1' INT TERM HUP
 vmd_start()
 {
 	cat >"$work/vm.conf"
+	vmd_run
+}
+
+# vmd_run: the same with the vm.conf that is in the folder.
+vmd_run()
+{
 	"$VMD" -d -vv -f "$work/vm.conf" >>"$work/vmd.log" 2>&1 &
 	vmd_pid=$!
 	wait_for 20 vmd_answers || {
@@ -181,17 +192,25 @@ unknown()
 # console_open NAME: attaches; what it prints is kept in $work/console.NAME.
 console_open()
 {
-	: >"$work/type.$1"
-	tail -n +1 -f "$work/type.$1" 2>/dev/null |
-	    script -qfc "$VMCTL console $1" /dev/null \
+	rm -f "$work/type.$1"
+	mkfifo "$work/type.$1"
+	# Holds the pipe open between two lines.
+	sleep 100000 >"$work/type.$1" &
+	background $!
+	script -qfc "$VMCTL console $1" /dev/null <"$work/type.$1" \
 	    >>"$work/console.$1" 2>&1 &
 	background $!
 }
 
-# console_says NAME REGEX [COUNT]
+# console_says NAME REGEX [COUNT], console_within SECONDS NAME REGEX [COUNT]
 console_says()
 {
-	[ "$(tr -d '\r' <"$work/console.$1" | grep -cE "$2")" -ge "${3:-1}" ]
+	console_within 0 "$@"
+}
+
+console_within()
+{
+	"$tools/awaitline" "$1" "$work/console.$2" "$3" "${4:-1}"
 }
 
 # console_text NAME REGEX: the last line that matches, from "guest: " on.
@@ -201,16 +220,22 @@ console_text()
 	    sed 's/.*guest: //'
 }
 
+# type_keys NAME TEXT, type_line NAME TEXT: with Enter.
+type_keys()
+{
+	printf '%s' "$2" >"$work/type.$1"
+}
+
 type_line()
 {
-	printf '%s\r' "$2" >>"$work/type.$1"
+	printf '%s\r' "$2" >"$work/type.$1"
 }
 
 # guest_up NAME: the guest has done its tests and waits for lines.
 guest_up()
 {
 	[ -e "$work/console.$1" ] || console_open "$1"
-	wait_for "$boot_limit" console_says "$1" '^guest: waiting' "${2:-1}"
+	console_within "$boot_limit" "$1" '^guest: waiting' "${2:-1}"
 }
 
 # --- processes -------------------------------------------------------------

@@ -15,7 +15,7 @@ sleep 1
 expect 'vmctl wait waits' kill -0 $waiter
 expect 'vmctl stop -w' ctl stop -w button
 expect 'the guest saw the power button' \
-    wait_for 5 console_says button '^guest: power button'
+    console_within 5 button '^guest: power button'
 expect 'vmctl wait returns' wait_for 10 gone $waiter
 expect 'vmctl wait says so' grep -q 'terminated vm' "$work/wait.out"
 expect 'the VM is forgotten' unknown button

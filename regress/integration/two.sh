@@ -34,7 +34,7 @@ expect 'the disabled one is stopped' is_state gamma stopped
 expect 'vmctl status -r leaves it out' sh -c "! $VMCTL status -r | grep gamma"
 type_line alpha 'who is it'
 expect 'alpha answers' \
-    wait_for 10 console_says alpha '^guest: you typed: who is it'
+    console_within 10 alpha '^guest: you typed: who is it'
 expect 'beta does not' refuse console_says beta 'who is it'
 expect 'a running VM does not start twice' refuse ctl start alpha
 expect 'an error in vm.conf leaves them alone' sh -c \

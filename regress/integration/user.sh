@@ -32,7 +32,7 @@ expect 'the disk is written' \
 expect 'the network works' console_says mine "^guest: fetched $want 100000"
 type_line mine 'hello'
 expect 'a typed line is answered' \
-    wait_for 10 console_says mine '^guest: you typed: hello'
+    console_within 10 mine '^guest: you typed: hello'
 expect 'a tap is refused, and says why' sh -c \
     "! $VMCTL start -m 64M -b $elf -i 1 -N tap tapped >$work/out 2>&1 && \
     grep -qiE 'tap|CAP_NET_ADMIN|permi|root' $work/out"

@@ -93,6 +93,7 @@ conf_lex_expand(struct conf_parser *p)
 {
 	char name[CONF_TOKEN_MAX + 1];
 	const char *value;
+	char *copy;
 	size_t n = 0;
 	int c;
 
@@ -114,7 +115,9 @@ conf_lex_expand(struct conf_parser *p)
 	p->expanded += strlen(value);
 	if (p->expanded > CONF_EXPANSION_MAX)
 		return conf_lex_bad(p, "macros expand to too much");
-	conf_source_push(p, NULL, value, NULL, strlen(value));
+	/* A copy: the value may define the macro anew while it is read. */
+	copy = conf_xstrdup(value);
+	conf_source_push(p, NULL, copy, copy, strlen(copy));
 	return 0;
 }
 
@@ -143,7 +146,8 @@ conf_lex_word(struct conf_parser *p, CONF_YYSTYPE *lval, int c)
 	return T_STRING;
 }
 
-/* A backslash is itself, but in front of the quote, a blank or a newline. */
+/* A backslash is itself, but in front of the quote, a blank, a newline or
+ * another backslash (in OpenBSD two are two, and none can be the last). */
 static int
 conf_lex_quoted(struct conf_parser *p, CONF_YYSTYPE *lval, int quote)
 {
@@ -154,7 +158,7 @@ conf_lex_quoted(struct conf_parser *p, CONF_YYSTYPE *lval, int quote)
 	while ((c = conf_source_getc(p)) != quote) {
 		if (c == '\\') {
 			c = conf_source_getc(p);
-			if (c != quote && c != ' ' && c != '\t') {
+			if (c != quote && c != ' ' && c != '\t' && c != '\\') {
 				conf_source_ungetc(p, c);
 				c = '\\';
 			}

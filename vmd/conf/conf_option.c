@@ -137,21 +137,21 @@ static void
 conf_set_size(
     struct conf_parser *p, const struct conf_option *option, const char *value)
 {
-	long long bytes;
-	uint64_t size;
+	long long bytes = 0;
+	int error = scan_scaled(value, &bytes) == -1 ? errno : 0;
+	uint64_t size = (uint64_t)bytes;
 
-	if (scan_scaled(value, &bytes) == -1 && errno == EINVAL) {
+	if (error == EINVAL) {
 		conf_error(
 		    p, "failed to parse %s size: %s", option->name, value);
 		return;
 	}
-	size = errno == ERANGE ? UINT64_MAX : (uint64_t)bytes;
-	if (bytes < (long long)option->min) {
+	if (error == 0 && bytes < (long long)option->min) {
 		conf_error(p, "%s size must be at least %" PRIu64 "M",
 		    option->name, option->min / MEGABYTE);
 		return;
 	}
-	if (size > option->max) {
+	if (error != 0 || size > option->max) {
 		conf_error(p, "%s size must be at most %" PRIu64 "G",
 		    option->name, option->max >> 30);
 		return;

@@ -8,19 +8,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* In quotes; the lexer takes "\ " for a blank, so a backslash in front of one
- * is put into quotes of its own, and strings in quotes join. */
 static void
 print_string(FILE *out, const char *text)
 {
 	fputc('"', out);
 	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			fputs("\\\"", out);
-		else if (*text == '\\' && strchr(" \t\"", text[1]) != NULL)
-			fputs("\\\" \"", out);
-		else
-			fputc(*text, out);
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
 	}
 	fputc('"', out);
 }

@@ -43,10 +43,10 @@ file:
 	| file '\n'
 	| file statement '\n'
 	| file error	{
-		if (!conf_lex_skip(p, 0))
-			YYABORT;
 		yyclearin;
 		yyerrok;
+		if (!conf_lex_skip(p, 0))
+			YYABORT;
 	}
 	;
 
@@ -82,10 +82,10 @@ vmoption:
 	| DISK string format	{ conf_vm_disk(p, $2, $3); }
 	| nic nicblock		{ conf_vm_nic_end(p); }
 	| error	{
-		if (!conf_lex_skip(p, 1))
-			YYABORT;
 		yyclearin;
 		yyerrok;
+		if (!conf_lex_skip(p, 1))
+			YYABORT;
 	}
 	;
 
@@ -120,10 +120,10 @@ nicoption:
 	| UP			{ p->nic.down = false; }
 	| DOWN			{ p->nic.down = true; }
 	| error	{
-		if (!conf_lex_skip(p, 2))
-			YYABORT;
 		yyclearin;
 		yyerrok;
+		if (!conf_lex_skip(p, 2))
+			YYABORT;
 	}
 	;
 

@@ -7,10 +7,12 @@
  * there on no other file, operation or registration is possible, whoever has
  * taken this process over.
  */
-#include <liburing.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
+#include <liburing.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "dev/blk_engine.h"
 #include "ipc/log.h"
@@ -28,6 +30,17 @@ static const uint8_t allowed_ops[] = {
 };
 #define NOPS (sizeof(allowed_ops) / sizeof(allowed_ops[0]))
 
+/* Debian's liburing 2.3 does not export its wrappers of these operations.
+ * -errno on failure, as they have it. */
+static int
+uring_register(
+    struct io_uring *ring, unsigned int op, void *arg, unsigned int n)
+{
+	long r = syscall(SYS_io_uring_register, ring->ring_fd, op, arg, n);
+
+	return r == -1 ? -errno : (int)r;
+}
+
 static int
 uring_restrict(struct io_uring *ring)
 {
@@ -41,7 +54,7 @@ uring_restrict(struct io_uring *ring)
 	r[NOPS].sqe_flags = IOSQE_FIXED_FILE;
 	r[NOPS + 1].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
 	r[NOPS + 1].sqe_flags = IOSQE_FIXED_FILE;
-	return io_uring_register_restrictions(ring, r, NOPS + 2);
+	return uring_register(ring, IORING_REGISTER_RESTRICTIONS, r, NOPS + 2);
 }
 
 static void
@@ -68,7 +81,8 @@ uring_open(struct blk_io *io, unsigned int depth)
 	}
 	if ((r = io_uring_register_files(&u->ring, &io->fd, 1)) < 0 ||
 	    (r = uring_restrict(&u->ring)) < 0 ||
-	    (r = io_uring_enable_rings(&u->ring)) < 0) {
+	    (r = uring_register(
+		 &u->ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0)) < 0) {
 		io_uring_queue_exit(&u->ring);
 		free(u);
 		errno = -r;

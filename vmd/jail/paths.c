@@ -19,7 +19,7 @@ const struct jail_path jail_paths[] = {
 	{ S | U, "/run/systemd/resolve", READ, "where resolv.conf points to" },
 	{ S | U, "/run/NetworkManager", READ, "where resolv.conf points to" },
 	{ S | U, "/run/resolvconf", READ, "where resolv.conf points to" },
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef JAIL_SANITIZED
 	{ S, "/proc", READ, "sanitizer" },
 #endif
 };

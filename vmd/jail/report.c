@@ -16,8 +16,7 @@
 	    1U << JAIL_PART_NETNS)
 
 static const char *const part_names[JAIL_PART__MAX] = {
-	[JAIL_PART_USERNS] = "user namespaces, and with them the others, are "
-			     "not available here",
+	[JAIL_PART_USERNS] = "namespaces are not available here",
 	[JAIL_PART_PIDNS] = "process namespaces are not available here",
 	[JAIL_PART_MNTNS] = "mount namespaces are not available here",
 	[JAIL_PART_IPCNS] = "IPC namespaces are not available here",

@@ -108,7 +108,7 @@ static const struct jail_row rows[] = {
 	ROW_FAIL(ALL & ~P, RUN, readlink, EACCES, "no files here"),
 	ROW_FAIL(ALL & ~P, RUN, access, EACCES, "no files here"),
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef JAIL_SANITIZED
 	ROW(ALL, RUN, sigaltstack, "sanitizer"),
 	ROW(ALL, RUN, prctl, "sanitizer"),
 	ROW(ALL, RUN, getrlimit, "sanitizer"),

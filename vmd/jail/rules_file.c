@@ -52,6 +52,8 @@ static const struct jail_row rows[] = {
 	ROW(P, RUN, setsid, "becomes a daemon"),
 	ROW(P, RUN, uname, "host name in messages"),
 	ROW(P, RUN, memfd_create, "boot data for a VM"),
+	ROW(P, RUN, inotify_init1, "who opens a console"),
+	ROW(P, RUN, inotify_add_watch, "who opens a console"),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCGPTN)),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCSPTLCK)),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCGPTPEER)),
@@ -84,7 +86,7 @@ static const struct jail_row rows[] = {
 	ROW(V, SETUP, fallocate, "guest memory"),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_ADD_SEALS)),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
-	ROW_IF(B | N, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
+	ROW_IF(B | N, RUN, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW(V, RUN, pread64, "kernel and firmware, again at each reset"),
 	ROW(V, RUN, lseek, "size of kernel and firmware"),
 

@@ -49,6 +49,10 @@ static const struct jail_row rows[] = {
 	ROW_IF(P, RUN, ioctl, "tap: header", ARG_INT(1, TUNSETVNETHDRSZ)),
 	ROW_IF(P, RUN, ioctl, "tap: offloads", ARG_INT(1, TUNSETOFFLOAD)),
 	ROW_IF(P, RUN, ioctl, "tap: features", ARG_INT(1, TUNGETFEATURES)),
+	ROW_IF(N, SETUP, ioctl, "tap: header of virtio 1",
+	    ARG_INT(1, TUNSETVNETHDRSZ)),
+	ROW_IF(N, SETUP, getsockopt, "does the socket keep frames apart",
+	    ARG_INT(1, SOL_SOCKET), ARG_INT(2, SO_TYPE)),
 	ROW_IF(N, RUN, ioctl, "offloads the guest has chosen",
 	    ARG_INT(1, TUNSETOFFLOAD)),
 

@@ -56,7 +56,11 @@ static const struct jail_row rows[] = {
 	ROW(SPAWNED, START, landlock_restrict_self, "Landlock"),
 	ROW(SPAWNED, START, seccomp, "its own filter"),
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef JAIL_SANITIZED
+	ROW(SPAWNED, START, open, "sanitizer"),
+	ROW(SPAWNED, START, stat, "sanitizer"),
+	ROW(SPAWNED, START, dup, "sanitizer"),
+	ROW(SPAWNED, START, pipe, "sanitizer"),
 	ROW(SPAWNED, START, sigaltstack, "sanitizer"),
 	ROW(SPAWNED, START, personality, "sanitizer"),
 	ROW(SPAWNED, START, readlinkat, "sanitizer"),

@@ -38,7 +38,7 @@
 #define CAPS_PASSED ((1ULL << CAP_SYS_CHROOT) | (1ULL << CAP_SETPCAP))
 #define USER_MAPPED JAIL_KEEP_NS /* the spawner maps the child's user */
 /* Sanitizers keep their own books of the stack: no sharing there. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef JAIL_SANITIZED
 #define CLONE_LIKE_VFORK CLONE_VFORK
 #else
 #define CLONE_LIKE_VFORK (CLONE_VFORK | CLONE_VM)
@@ -334,7 +334,7 @@ child_init(struct child *child, const struct jail_spawn *spawn)
 	*child = (struct child) { .spawn = spawn };
 	snprintf(child->uid_map, sizeof(child->uid_map), "%u %u 1", uid, uid);
 	snprintf(child->gid_map, sizeof(child->gid_map), "%u %u 1", gid, gid);
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef JAIL_SANITIZED
 	static char options[] = "ASAN_OPTIONS=detect_leaks=0";
 
 	child->sanitizer = options;

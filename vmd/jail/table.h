@@ -19,6 +19,15 @@
 
 #include "jail/role_id.h"
 
+/* A sanitizer's runtime makes calls of its own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define JAIL_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define JAIL_SANITIZED 1
+#endif
+#endif
+
 /* Short names of the role bits, for the tables. */
 #define P ROLE_BIT(ROLE_PARENT)
 #define R ROLE_BIT(ROLE_PRIV)

@@ -78,8 +78,10 @@ child_read_cb(int fd, short what, void *arg)
 static void
 child_signals(void)
 {
-	/* A terminal's ^C is for the parent, which ends everybody in order. */
+	/* A terminal's ^C, or a service manager's end of all processes, is for
+	 * the parent, which ends everybody in order. */
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
@@ -97,6 +99,7 @@ child_begin(struct child *c, enum role role, enum msg_peer self,
 	c->role = role;
 	pthread_mutex_init(&c->lock, NULL);
 	log_init(role_name(role), LOG_TO_STDERR);
+	setproctitle("%s", role_name(role));
 	child_signals();
 	if (jail_params_get(&params) == -1)
 		fatalx("vmd", "this role is not for users to start");

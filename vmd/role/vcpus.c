@@ -122,8 +122,9 @@ vcpus_end(struct vcpus *vs, enum vm_end reason, const char *fmt, ...)
 
 /* Accesses of 1, 2 or 4 bytes; a string instruction has several. */
 static void
-vcpus_pio(struct vcpus *vs, struct vm_exit *e)
+vcpus_pio(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
+	(void)vcpu;
 	uint8_t *data = e->u.pio.data;
 	unsigned int size = e->u.pio.size;
 
@@ -145,8 +146,9 @@ vcpus_pio(struct vcpus *vs, struct vm_exit *e)
 }
 
 static void
-vcpus_mmio(struct vcpus *vs, struct vm_exit *e)
+vcpus_mmio(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
+	(void)vcpu;
 	struct bus *bus = vs->board->machine.bus;
 	uint64_t value = 0;
 
@@ -163,52 +165,69 @@ vcpus_mmio(struct vcpus *vs, struct vm_exit *e)
 
 /* A triple fault resets a PC. */
 static void
-vcpus_shutdown(struct vcpus *vs, struct vm_exit *e)
+vcpus_shutdown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
+	(void)vcpu;
 	(void)e;
 	vcpus_end(vs, END_REBOOT, "triple fault");
 }
 
 static void
-vcpus_system_event(struct vcpus *vs, struct vm_exit *e)
+vcpus_system_event(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
+	(void)vcpu;
 	vcpus_end(vs, e->u.event.type == 1 ? END_POWEROFF : END_REBOOT,
 	    "system event %u", e->u.event.type);
 }
 
-static void
-vcpus_internal_error(struct vcpus *vs, struct vm_exit *e)
+/* Where the guest is, for the one line that tells of its end. */
+static uint64_t
+vcpus_pc(struct vcpu *vcpu)
 {
-	vcpus_end(vs, END_CRASH,
-	    "KVM cannot emulate what the guest did (suberror %u)",
-	    e->u.error.suberror);
+	struct vcpu_sregs s;
+	struct vcpu_regs r;
+
+	if (vcpu_get_sregs(vcpu, &s) == -1 || vcpu_get_regs(vcpu, &r) == -1)
+		return 0;
+	return s.cs.base + r.rip;
 }
 
 static void
-vcpus_fail_entry(struct vcpus *vs, struct vm_exit *e)
+vcpus_internal_error(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
+	vcpus_end(vs, END_CRASH,
+	    "KVM cannot emulate what the guest did (suberror %u) at 0x%" PRIx64,
+	    e->u.error.suberror, vcpus_pc(vcpu));
+}
+
+static void
+vcpus_fail_entry(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
 	vcpus_end(vs, END_CRASH,
 	    "the processor refused the guest's state (reason 0x%" PRIx64 ")",
 	    e->u.entry.hardware_reason);
 }
 
 static void
-vcpus_unknown(struct vcpus *vs, struct vm_exit *e)
+vcpus_unknown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
+	(void)vcpu;
 	vcpus_end(
 	    vs, END_CRASH, "unexpected exit: %s", vm_exit_name(e->reason));
 }
 
 /* Nothing to do: the loop looks whether to hold. */
 static void
-vcpus_cancelled(struct vcpus *vs, struct vm_exit *e)
+vcpus_cancelled(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
+	(void)vcpu;
 	(void)vs;
 	(void)e;
 }
 
 static void (*const vcpus_exits[VM_EXIT_MAX])(
-    struct vcpus *, struct vm_exit *) = {
+    struct vcpus *, struct vcpu *, struct vm_exit *) = {
 	[VM_EXIT_CANCELLED] = vcpus_cancelled,
 	[VM_EXIT_PIO] = vcpus_pio,
 	[VM_EXIT_MMIO] = vcpus_mmio,
@@ -219,12 +238,12 @@ static void (*const vcpus_exits[VM_EXIT_MAX])(
 };
 
 static void
-vcpus_exit(struct vcpus *vs, struct vm_exit *e)
+vcpus_exit(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
 	if (e->reason < VM_EXIT_MAX && vcpus_exits[e->reason] != NULL)
-		vcpus_exits[e->reason](vs, e);
+		vcpus_exits[e->reason](vs, vcpu, e);
 	else
-		vcpus_unknown(vs, e);
+		vcpus_unknown(vs, vcpu, e);
 }
 
 /* --- threads ---------------------------------------------------------------
@@ -237,7 +256,7 @@ vcpus_settle(struct vcpus *vs, struct vcpu *vcpu)
 	struct vm_exit e;
 
 	while (vcpu_complete(vcpu, &e) == 0 && e.reason != VM_EXIT_CANCELLED)
-		vcpus_exit(vs, &e);
+		vcpus_exit(vs, vcpu, &e);
 }
 
 static void
@@ -269,7 +288,7 @@ vcpus_thread(void *arg)
 			vcpus_wait(vs, vcpu, ran);
 		ran = true;
 		if (vm_run(vcpu, &e) == 0) {
-			vcpus_exit(vs, &e);
+			vcpus_exit(vs, vcpu, &e);
 			continue;
 		}
 		vcpus_end(vs, END_CRASH, "vCPU %u cannot run: %s", a.id,

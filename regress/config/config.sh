@@ -1,9 +1,14 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
+#
 # Runs confcheck over every pass-*.conf and fail-*.conf of this folder and
 # compares what it says with the .ok or .err file beside it.
 #
-#	regress/config/run confcheck		prints ok / not ok lines
-#	regress/config/run -u confcheck		writes the .ok and .err files
+#	regress/config/config.sh [confcheck]		prints ok / not ok lines
+#	regress/config/config.sh -u [confcheck]		writes the .ok and .err files
+#
+# Without an argument the program of the build folder O is taken, the one built
+# with sanitizers where there is one.
 #
 # A first line "# args: ..." gives further arguments.  The files named in the
 # tests (disk.img, kernel, ...) are made in a folder that is removed again; in
@@ -14,7 +19,9 @@ if [ "${1-}" = -u ]; then
 	update=y
 	shift
 fi
-check=$(realpath "$1") || exit 1
+check=${1-${O:-build}/san/regress/config/confcheck}
+[ -e "$check" ] || check=${O:-build}/regress/config/confcheck
+check=$(realpath "$check") || exit 1
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
