@@ -14,13 +14,17 @@ CC = gcc
 CLANG = clang
 BISON = bison
 IASL = iasl
-PKGS = libevent libevent_pthreads libbsd-overlay libseccomp libmnl liburing slirp jansson
+PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson
 
 .DEFAULT_GOAL = all
 export O SAN CC
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
 
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wmissing-declarations -Wold-style-definition -Wpointer-arith \
@@ -87,13 +91,17 @@ $(O)/vmd-bin/vmd: $(O)/vmd/main.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
 
-$(O)/vmctl-bin/vmctl: $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
+# vmctl needs few libraries, and its users load no others.
+VMCTL_LIBS := $(shell pkg-config --libs libbsd-overlay jansson 2>/dev/null)
+VMCTL_OBJS = $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
+$(O)/vmctl-bin/vmctl: $(VMCTL_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(VMCTL_LIBS)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 # bison's skeleton is not ours to keep free of conversions.
 $(O)/gen/parse.c: vmd/conf/parse.y
@@ -102,6 +110,8 @@ $(O)/gen/parse.c: vmd/conf/parse.y
 $(O)/gen/parse.o: $(O)/gen/parse.c
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wno-conversion -Wno-switch-enum \
 	    -Wno-redundant-decls -Wno-missing-declarations -c -o $@ $<
+
+$(call objs,vmd/conf): | $(O)/gen/parse.c
 
 # ACPI: ASL compiled by iasl, carried in the binary as an array.
 $(O)/gen/%.aml: vmd/boot/%.asl
@@ -115,6 +125,7 @@ $(call objs,vmd/boot): | $(ASL_HEADERS)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 include regress/regress.mk
+include regress/vmctl/vmctl.mk
 
 # --- packages, installation ------------------------------------------------
 deps: ## installs the Debian packages for build and tests, fetches test kernels

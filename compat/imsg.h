@@ -25,8 +25,9 @@ struct iovec;
 
 #define MAX_IMSGSIZE 16384 /* header and payload, unless set otherwise */
 #define IMSG_HEADER_SIZE sizeof(struct imsg_hdr)
-#define IMSG_MAXQUEUE (1024 * 1024) /* unwritten bytes, unless set otherwise \
-				     */
+#define IMSG_MAXQUEUE                                          \
+	(1024 * 1024) /* unwritten bytes, unless set otherwise \
+		       */
 
 struct imsg_hdr {
 	uint32_t type;
@@ -53,7 +54,7 @@ struct imsgbuf {
 	/* private to imsg.c */
 	unsigned char *rbuf; /* maxsize bytes, rlen of them filled */
 	uint32_t rlen;
-	int rfd; /* came with the unfinished header in rbuf, or -1 */
+	int rfd; /* came with the unfinished message in rbuf, or -1 */
 	int rerror; /* errno that ended the incoming stream */
 	size_t rqueued; /* bytes in rqueue, cost of its elements included */
 	size_t wqueued;

@@ -12,19 +12,30 @@ SANDBOX = $(call programs,regress/sandbox/s_*.c)
 REPLAY = $(patsubst regress/fuzz/fuzz_%.c,$(O)/regress/fuzz/replay_%,$(wildcard regress/fuzz/fuzz_*.c))
 BENCH = $(call programs,regress/bench/bench_*.c)
 TOOLS = $(call programs,regress/lib/*.c)
+CONFCHECK = $(O)/regress/config/confcheck
 LINK_TEST = $(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL)
 
 $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
-$(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS)
+# A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
+GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
+$(O)/gen/guest_%.bin: regress/guest/%.S
+	@mkdir -p $(@D)
+	$(CC) -nostdlib -static -no-pie -Wl,-Ttext=0x1000 -Wl,--build-id=none \
+	    -Wl,--oformat=binary -Wl,-z,noexecstack -o $@ $<
+$(O)/gen/guest_%.h: $(O)/gen/guest_%.bin
+	(echo "static const unsigned char guest_$*[] = {"; \
+	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo "};") >$@
+
+$(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS) | $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
 $(O)/regress/sandbox/s_%: regress/sandbox/s_%.c $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+	$(LINK_TEST) -Iregress/sandbox -o $@ $< $(VMD_LINK)
 
 $(O)/regress/bench/bench_%: regress/bench/bench_%.c $(LIBS)
 	@mkdir -p $(@D)
@@ -34,6 +45,10 @@ $(O)/regress/bench/bench_%: regress/bench/bench_%.c $(LIBS)
 $(O)/regress/lib/%: regress/lib/%.c
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $<
+
+$(CONFCHECK): regress/config/confcheck.c $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
 # The harness and its driver are one program; its .d names both.
 $(O)/regress/fuzz/replay_%: regress/fuzz/fuzz_%.c regress/fuzz/replay.c $(LIBS)
@@ -61,7 +76,13 @@ unit: $(UNIT) ## the unit tests only
 	regress/run $(UNIT)
 guest: $(GUEST) ## the tests with guests of our own, on this machine's /dev/kvm
 	regress/run $(GUEST)
-unit-programs: $(UNIT) $(REPLAY)
+unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
+
+# vm.conf: every pass-*.conf and fail-*.conf with its exact messages.
+config: $(CONFCHECK) ## the tests of vm.conf only
+	regress/config/config.sh $<
+update-ok: $(CONFCHECK) ## take what the parser says now as what it should say
+	regress/config/config.sh -u $<
 
 # A second make, because what is installed decides how the first one read this.
 test: ## all tests (or ONLY="unit guest ..."); the last line is 'N passed, N failed, N skipped'
@@ -69,7 +90,7 @@ test: ## all tests (or ONLY="unit guest ..."); the last line is 'N passed, N fai
 	@regress/host/kernels $(KERNELS) || \
 	    echo "There are no kernels for guests: the tests that boot one are skipped."
 	@$(MAKE) --no-print-directory suite
-suite: all $(UNIT) $(GUEST) $(SANDBOX) $(REPLAY) $(TOOLS) \
+suite: all $(UNIT) $(GUEST) $(SANDBOX) $(REPLAY) $(TOOLS) $(CONFCHECK) \
     $(if $(wildcard $(KERNELS)/cloud/version),assets)
 	@$(MAKE) --no-print-directory SAN=1 O=$(O)/san unit-programs
 	@UNIT="$(UNIT)" GUEST="$(GUEST)" SANDBOX="$(SANDBOX)" \
@@ -106,5 +127,5 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 	    -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 \
 	    $(O)/fuzz/found/$(TARGET) regress/fuzz/corpus/$(TARGET)
 
-.PHONY: unit guest unit-programs assets test suite demo demo-built lint \
+.PHONY: unit config update-ok guest unit-programs assets test suite demo demo-built lint \
 	lint-checks bench bench-built fuzz

@@ -2,9 +2,9 @@
 /*
  * What a process of vmd says.  Every call names its subsystem first (the file
  * or device it speaks of), then a format that begins with "vm NAME: " where
- * one VM is concerned.  One call is one line of at most LOG_LINE_MAX bytes;
- * control characters, and bytes that are not UTF-8, are escaped as \n, \t or
- * \xHH, so that nothing a guest or client says can forge a second line.
+ * one VM is concerned.  One call is one line of less than LOG_LINE_MAX bytes;
+ * everything that is not printable ASCII is escaped as \n, \t or \xHH, so that
+ * nothing a guest or client says can forge a second line or steer a terminal.
  *
  * A line goes to the sink: stderr or syslog in the parent, a message to the
  * parent in the sandboxed processes.  errno is the same after every call.
@@ -13,8 +13,7 @@
 #ifndef LOG_H
 #define LOG_H
 
-#include <stdarg.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define LOG_LINE_MAX 1024 /* with the NUL; longer lines end in "..." */
@@ -33,9 +32,12 @@ enum log_dest {
 	LOG_TO_SYSLOG,
 };
 
-/* Gets each finished line: no newline, escaped, "process: subsystem: text".
- * Called with a lock held: it must not log. */
-typedef void log_sink(enum log_level, const char *line, void *arg);
+/* Gets each finished line: "subsystem: text", escaped, without a newline, and
+ * the name of the process it is from.  Called with a lock held: it must not
+ * log.  After LOG_LEVEL_FATAL the process ends: what is sent is to be flushed
+ * before the return. */
+typedef void log_sink(
+    enum log_level, const char *process, const char *line, void *arg);
 
 /* First call of a process.  name is its role, copied. */
 void log_init(const char *name, enum log_dest);
@@ -45,10 +47,13 @@ void log_procname(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_setverbose(int);
 int log_getverbose(void);
 /* NULL goes back to the destination of log_init().  Borrows arg. */
-void log_set_sink(log_sink *, void *arg);
-/* A finished line of another process, as its sink got it: escaped again,
- * because the sender is not believed, and passed on without our name. */
-void log_relay(enum log_level, const char *line);
+void log_set_sink(log_sink *sink, void *arg);
+/* A line of another process, len bytes as its sink got it.  Nothing of it is
+ * believed: level is checked, name and text are cut and escaped again. */
+void log_relay(
+    uint32_t level, const char *process, const char *text, size_t len);
+/* Writes in to out as a line would show it; size > 4.  Returns out. */
+char *log_escape(char *out, size_t size, const char *in, size_t len);
 
 /* The text of strerror(errno) is added. */
 void log_warn(const char *sub, const char *fmt, ...)
@@ -61,8 +66,6 @@ void log_debug(const char *sub, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void log_trace(const char *sub, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-void log_vwrite(enum log_level, int error, const char *sub, const char *fmt,
-    va_list) __attribute__((format(printf, 4, 0)));
 
 /* Log and end the process with exit status 1: our own bug, or a process that
  * cannot start.  Never on what a guest or client did. */

@@ -216,9 +216,10 @@ msg_dispatch(struct msg_link *l, struct imsg *imsg)
 	m.tail_len = len - rows[type].payload;
 	m.tail =
 	    m.tail_len > 0 ? (const char *)imsg->data + rows[type].payload : "";
-	log_trace("msg", "%s -> %s : %zu %s%s", msg_peer_name(l->other),
-	    msg_peer_name(l->self), len, rows[type].name,
-	    m.fd != -1 ? " fd" : "");
+	if (type != MSG_LOG_LINE)
+		log_trace("msg", "%s -> %s : %zu %s%s", msg_peer_name(l->other),
+		    msg_peer_name(l->self), len, rows[type].name,
+		    m.fd != -1 ? " fd" : "");
 	l->handlers[type](l->arg, &m);
 	if (m.fd != -1)
 		close(m.fd);
@@ -271,6 +272,16 @@ msg_link_flush(struct msg_link *l)
 	return 0;
 }
 
+void
+msg_trace(const struct msg_link *l, enum msg_type type, size_t len, bool has_fd)
+{
+	/* A line about a log line would be another one. */
+	if (type != MSG_LOG_LINE)
+		log_trace("msg", "%s -> %s : %zu %s%s", msg_peer_name(l->self),
+		    msg_peer_name(l->other), len, rows[type].name,
+		    has_fd ? " fd" : "");
+}
+
 int
 msg_send(struct msg_link *l, enum msg_type type, uint32_t peerid, int fd,
     const void *payload, size_t len, const void *tail, size_t tail_len)
@@ -291,9 +302,8 @@ msg_send(struct msg_link *l, enum msg_type type, uint32_t peerid, int fd,
 	if (why != NULL || (size_t)rows[type].payload != len)
 		fatalx("msg", "%s to %s: %s", msg_name(type),
 		    msg_peer_name(l->other), why ? why : "wrong payload");
-	log_trace("msg", "%s -> %s : %zu %s%s", msg_peer_name(l->self),
-	    msg_peer_name(l->other), len + tail_len, rows[type].name,
-	    fd != -1 ? " fd" : "");
+	if (!l->quiet)
+		msg_trace(l, type, len + tail_len, fd != -1);
 	if (imsg_composev(&l->ibuf, type, peerid, 0, fd, iov, 2) == -1) {
 		if (fd != -1)
 			close(fd);

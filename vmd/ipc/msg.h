@@ -50,6 +50,7 @@ struct msg_link {
 	struct event *reader;
 	struct event *writer;
 	bool *ended; /* set while reading: tells the reader of a fini */
+	bool quiet; /* its owner traces what is sent: see msg_trace */
 };
 
 /* "VM_START", or "?" for a number that is none. */
@@ -110,6 +111,12 @@ int msg_send(struct msg_link *, enum msg_type, uint32_t peerid, int fd,
 	    NULL, 0)
 #define MSG_SEND_EMPTY(link, type, peerid) \
 	msg_send((link), (type), (peerid), -1, NULL, 0, NULL, 0)
+/*
+ * The trace line of a message that is about to be sent.  msg_send writes it
+ * itself, but not on a link that is quiet: there its owner holds a lock that
+ * the log needs, and calls this before.
+ */
+void msg_trace(const struct msg_link *, enum msg_type, size_t len, bool has_fd);
 /* Passes a received message on as it is; its descriptor moves with it. */
 int msg_forward(struct msg_link *, struct msg *, uint32_t peerid);
 
