@@ -12,7 +12,8 @@ skip() {
 	echo "skip - $1: $2"
 	exit 0
 }
-[ -r /dev/kvm ] && [ -w /dev/kvm ] || skip firmware "no access to /dev/kvm"
+[ -r /dev/kvm ] || skip firmware "no access to /dev/kvm"
+[ -w /dev/kvm ] || skip firmware "no access to /dev/kvm"
 [ -r /usr/lib/grub/x86_64-pc/stage1 ] || skip firmware "the package grub-legacy is not installed"
 [ -r /usr/share/seabios/bios-256k.bin ] || skip firmware "the package seabios is not installed"
 command -v script >/dev/null || skip firmware "no script(1) to give vmctl console a terminal"
