@@ -14,12 +14,17 @@ CC = gcc
 CLANG = clang
 BISON = bison
 IASL = iasl
-PKGS = libevent libevent_pthreads libbsd-overlay libseccomp libmnl liburing slirp jansson
+PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson
 
 .DEFAULT_GOAL = all
+export O SAN CC
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
 
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wmissing-declarations -Wold-style-definition -Wpointer-arith \
@@ -31,6 +36,8 @@ HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fno-common \
 LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 ifeq ($(SAN),thread)
 SANFLAGS = -fsanitize=thread
+else ifeq ($(SAN),fuzz)
+SANFLAGS = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 else ifneq ($(SAN),)
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 endif
@@ -64,19 +71,37 @@ $$(call archive,$(1)): $$(call objs,$(1)) $$(if $$(filter vmd/conf,$(1)),$$(O)/g
 endef
 $(foreach f,$(FLOORS),$(eval $(call floor,$(f))))
 
-all: $(O)/vmd-bin/vmd $(O)/vmctl-bin/vmctl
+VMD = $(O)/vmd-bin/vmd
+VMCTL = $(O)/vmctl-bin/vmctl
+
+all: $(VMD) $(VMCTL) ## builds vmd and vmctl
+
+# Without pkg-config or a library's development files nothing below compiles:
+# one sentence instead of a page of errors.
+ifeq ($(PKG_LIBS),)
+all: | missing-packages
+$(LIBS): | missing-packages
+missing-packages:
+	@echo "Development packages are missing; 'make deps' as root installs them." >&2
+	@exit 1
+.PHONY: missing-packages
+endif
 
 $(O)/vmd-bin/vmd: $(O)/vmd/main.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
 
-$(O)/vmctl-bin/vmctl: $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
+# vmctl needs few libraries, and its users load no others.
+VMCTL_LIBS := $(shell pkg-config --libs libbsd-overlay jansson 2>/dev/null)
+VMCTL_OBJS = $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
+$(O)/vmctl-bin/vmctl: $(VMCTL_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(VMCTL_LIBS)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 # bison's skeleton is not ours to keep free of conversions.
 $(O)/gen/parse.c: vmd/conf/parse.y
@@ -85,6 +110,8 @@ $(O)/gen/parse.c: vmd/conf/parse.y
 $(O)/gen/parse.o: $(O)/gen/parse.c
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wno-conversion -Wno-switch-enum \
 	    -Wno-redundant-decls -Wno-missing-declarations -c -o $@ $<
+
+$(call objs,vmd/conf): | $(O)/gen/parse.c
 
 # ACPI: ASL compiled by iasl, carried in the binary as an array.
 $(O)/gen/%.aml: vmd/boot/%.asl
@@ -98,8 +125,63 @@ $(call objs,vmd/boot): | $(ASL_HEADERS)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 include regress/regress.mk
+include regress/vmctl/vmctl.mk
 
-clean:
+# --- packages, installation ------------------------------------------------
+deps: ## installs the Debian packages for build and tests, fetches test kernels
+	regress/deps
+	regress/host/kernels $(O)/kernels
+
+MAN5 = $(wildcard man/*.5)
+MAN8 = $(wildcard man/*.8)
+MAN3 = $(wildcard man/*.3)
+HEADERS = $(wildcard include/vmm.h include/vmm_*.h)
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
+EXAMPLES = $(PREFIX)/share/examples/vmd
+at = $(DESTDIR)$(1)
+# Files that say where vmd is are written for PREFIX.
+fill = sed -e 's|@SBINDIR@|$(PREFIX)/sbin|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
+
+install: all $(call archive,libvmm) ## installs below PREFIX (and DESTDIR)
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBDIR) \
+	    $(PREFIX)/include $(MANDIR)/man3 $(MANDIR)/man5 $(MANDIR)/man8 \
+	    $(UNITDIR) $(SYSUSERSDIR) $(EXAMPLES) $(SYSCONFDIR)/init.d)
+	install -m 755 $(VMD) $(call at,$(PREFIX)/sbin/vmd)
+	install -m 755 $(VMCTL) $(call at,$(PREFIX)/bin/vmctl)
+	install -m 644 $(call archive,libvmm) $(call at,$(LIBDIR)/libvmm.a)
+	install -m 644 $(HEADERS) $(call at,$(PREFIX)/include/)
+	$(if $(MAN3),install -m 644 $(MAN3) $(call at,$(MANDIR)/man3/))
+	$(if $(MAN5),install -m 644 $(MAN5) $(call at,$(MANDIR)/man5/))
+	$(if $(MAN8),install -m 644 $(MAN8) $(call at,$(MANDIR)/man8/))
+	install -m 644 etc/vm.conf $(call at,$(EXAMPLES)/vm.conf)
+	install -m 644 etc/vmd.sysusers $(call at,$(SYSUSERSDIR)/vmd.conf)
+	$(fill) etc/vmd.service >$(call at,$(UNITDIR)/vmd.service)
+	$(fill) etc/vmd.rc >$(call at,$(SYSCONFDIR)/init.d/vmd)
+	chmod 644 $(call at,$(UNITDIR)/vmd.service)
+	chmod 755 $(call at,$(SYSCONFDIR)/init.d/vmd)
+	$(if $(DESTDIR),,@getent passwd _vmd >/dev/null || \
+	    systemd-sysusers $(SYSUSERSDIR)/vmd.conf 2>/dev/null || \
+	    useradd -r -M -d /nonexistent -s /usr/sbin/nologin _vmd || \
+	    echo "Make a user _vmd: vmd's processes run as it.")
+
+uninstall: ## removes what install put there; vm.conf and disks stay
+	rm -f $(addprefix $(DESTDIR),$(PREFIX)/sbin/vmd $(PREFIX)/bin/vmctl \
+	    $(LIBDIR)/libvmm.a $(addprefix $(PREFIX)/include/,$(notdir $(HEADERS))) \
+	    $(addprefix $(MANDIR)/man3/,$(notdir $(MAN3))) \
+	    $(addprefix $(MANDIR)/man5/,$(notdir $(MAN5))) \
+	    $(addprefix $(MANDIR)/man8/,$(notdir $(MAN8))) \
+	    $(EXAMPLES)/vm.conf $(SYSUSERSDIR)/vmd.conf $(UNITDIR)/vmd.service \
+	    $(SYSCONFDIR)/init.d/vmd)
+	-rmdir $(call at,$(EXAMPLES)) 2>/dev/null
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
+	    while IFS='	' read -r t d; do printf '%-12s %s\n' "$$t" "$$d"; done
+
+clean: ## removes the build folder
 	rm -rf $(O)
 
-.PHONY: all clean
+.PHONY: all deps install uninstall help clean

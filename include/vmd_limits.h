@@ -12,8 +12,9 @@
 #define VMD_NICS_MAX 4
 #define VMD_DEVICES_MAX (VMD_DISKS_MAX + VMD_NICS_MAX)
 #define VMD_CPUS_MAX 64
-#define VMD_CMDLINE_MAX 2047 /* what an x86 Linux kernel takes, less the NUL \
-			      */
+#define VMD_CMDLINE_MAX                                      \
+	2047 /* what an x86 Linux kernel takes, less the NUL \
+	      */
 #define VMD_DETAIL_MAX 512 /* text that explains a result */
 #define VMD_LOGLINE_MAX 1024
 #define VMD_MEMORY_MIN (1ULL << 20)

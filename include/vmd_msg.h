@@ -91,6 +91,9 @@ enum msg_fd { FD_NONE, FD_MUST };
 	    FD_NONE)                                                           \
 	X(VM_PID, MSG_EDGE(VMM, PARENT), S(msg_vm_pid), 0, FD_NONE)            \
 	X(DEVICE_LINK, MSG_EDGE(VMM, VM), S(msg_device_link), 0, FD_MUST)      \
+	X(DEVICE_START, MSG_EDGE(VMM, DEVICE) | MSG_EDGE(VMM, USERNET),        \
+	    S(msg_device_start), 0, FD_NONE)                                   \
+	X(DEVICE_ADD, MSG_EDGE(VMM, DEVICE), S(msg_device_start), 0, FD_MUST)  \
 	/* Between a VM process and its device processes. */                   \
 	X(DEV_HELLO, MSG_FROM_DEVICE, S(msg_dev_hello), 256, FD_NONE)          \
 	X(DEV_MEMORY, MSG_TO_DEVICE, S(msg_dev_memory), 0, FD_MUST)            \
@@ -207,9 +210,10 @@ struct msg_client_open {
 	int32_t pid;
 };
 
+/* The tail is the finished line. */
 struct msg_log_line {
-	uint32_t level;
-	char process[32]; /* "vm/web1", "blk0/web1" */
+	uint32_t level; /* enum log_level */
+	char process[32]; /* whose line it is: "vm web1" */
 };
 
 #define LINK_UP 0x01
@@ -229,16 +233,16 @@ struct msg_vm_state {
 	uint32_t error; /* enum vm_error, of the request that led here */
 };
 
-enum vm_exit_reason {
-	EXIT_POWEROFF, /* the guest switched itself off */
-	EXIT_REBOOT, /* the guest asked for a reset */
-	EXIT_CRASH, /* triple fault, or what KVM cannot go on from */
-	EXIT_FORCED, /* vmctl stop -f, or the end of the daemon */
-	EXIT_FAILED, /* never came up */
-	EXIT_DIED /* the process ended without a word */
+enum vm_end {
+	END_POWEROFF, /* the guest switched itself off */
+	END_REBOOT, /* the guest asked for a reset */
+	END_CRASH, /* triple fault, or what KVM cannot go on from */
+	END_FORCED, /* vmctl stop -f, or the end of the daemon */
+	END_FAILED, /* never came up */
+	END_DIED /* the process ended without a word */
 };
 struct msg_vm_exited {
-	uint32_t reason; /* enum vm_exit_reason */
+	uint32_t reason; /* enum vm_end */
 	uint32_t error; /* enum vm_error */
 	int32_t status; /* of waitpid(2) */
 };
@@ -248,12 +252,27 @@ struct msg_vm_pid {
 };
 
 /* A device process has come up (again): its VM end of the socket. */
-enum device_kind { DEVICE_BLK, DEVICE_NET };
+enum device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_RNG, DEVICE__COUNT };
 struct msg_device_link {
 	uint32_t kind; /* enum device_kind */
 	uint32_t index; /* among its kind */
 	uint8_t mac[6];
 	uint16_t flags; /* FILE_READONLY */
+};
+
+/*
+ * The first message of a device or usernet process: what it is.  Its link to
+ * the VM and its backend are the first extra descriptors of its exec.
+ * DEVICE_ADD makes the same process serve another device, one without a
+ * backend; the descriptor is that device's link to the VM.
+ */
+struct msg_device_start {
+	uint32_t kind; /* enum device_kind */
+	uint32_t index; /* among its kind */
+	uint32_t flags; /* FILE_READONLY */
+	uint8_t mac[6];
+	uint8_t spare[2];
+	char name[VMD_NAME_MAX + 1]; /* of the VM */
 };
 
 /* The tail is the device's configuration space (virtio 1.2, 5.x.4). */

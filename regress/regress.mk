@@ -1,21 +1,131 @@
 # Tests.  A unit test is regress/unit/t_NAME.c, a guest test regress/guest/g_NAME.c
-# (with NAME.S as its guest where it has one): each a program that prints one
-# line per check in the form regress/lib/check.h gives it; regress/run counts.
+# (with NAME.S as its guest where it has one), a sandbox test
+# regress/sandbox/s_NAME.c: each a program that prints one line per check in
+# the form regress/lib/check.h gives it; regress/run counts.  A fuzz target is
+# regress/fuzz/fuzz_NAME.c with its seeds in regress/fuzz/corpus/NAME.
+# Scripts are regress/GROUP/*.sh, one behaviour per file.
 
-UNIT = $(patsubst %.c,$(O)/%,$(wildcard regress/unit/t_*.c))
-GUEST = $(patsubst %.c,$(O)/%,$(wildcard regress/guest/g_*.c))
+programs = $(patsubst %.c,$(O)/%,$(wildcard $(1)))
+UNIT = $(call programs,regress/unit/t_*.c)
+GUEST = $(call programs,regress/guest/g_*.c)
+SANDBOX = $(call programs,regress/sandbox/s_*.c)
+REPLAY = $(patsubst regress/fuzz/fuzz_%.c,$(O)/regress/fuzz/replay_%,$(wildcard regress/fuzz/fuzz_*.c))
+BENCH = $(call programs,regress/bench/bench_*.c)
+TOOLS = $(call programs,regress/lib/*.c)
+CONFCHECK = $(O)/regress/config/confcheck
+LINK_TEST = $(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL)
 
 $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
+	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
-$(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS)
+# A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
+GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
+$(O)/gen/guest_%.bin: regress/guest/%.S
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -Iregress/lib -I$(O)/gen $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
+	$(CC) -nostdlib -static -no-pie -Wl,-Ttext=0x1000 -Wl,--build-id=none \
+	    -Wl,--oformat=binary -Wl,-z,noexecstack -o $@ $<
+$(O)/gen/guest_%.h: $(O)/gen/guest_%.bin
+	(echo "static const unsigned char guest_$*[] = {"; \
+	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo "};") >$@
 
-unit: $(UNIT)
+$(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS) | $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+
+$(O)/regress/sandbox/s_%: regress/sandbox/s_%.c $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -Iregress/sandbox -o $@ $< $(VMD_LINK)
+
+$(O)/regress/bench/bench_%: regress/bench/bench_%.c $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+
+# What scripts need; no part of vmd is in it.
+$(O)/regress/lib/%: regress/lib/%.c
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $<
+
+$(CONFCHECK): regress/config/confcheck.c $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+
+# The harness and its driver are one program; its .d names both.
+$(O)/regress/fuzz/replay_%: regress/fuzz/fuzz_%.c regress/fuzz/replay.c $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -Wno-missing-prototypes -Wno-missing-declarations \
+	    -DFUZZ_NAME='"$*"' -MF $@.d -o $@ $< regress/fuzz/replay.c $(VMD_LINK)
+
+$(O)/regress/fuzz/fuzz_%: regress/fuzz/fuzz_%.c $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -Wno-missing-prototypes -Wno-missing-declarations \
+	    -fsanitize=fuzzer -o $@ $< $(VMD_LINK)
+
+# --- what tests boot -------------------------------------------------------
+KERNELS = $(O)/kernels
+$(KERNELS)/cloud/version:
+	regress/host/kernels $(KERNELS)
+$(KERNELS)/guest.cpio: $(KERNELS)/cloud/version $(wildcard regress/guest-image/*)
+	regress/guest-image/mkinitrd $(KERNELS)/cloud $@
+$(KERNELS)/lean.cpio: $(KERNELS)/cloud/version $(wildcard regress/guest-image/*)
+	regress/guest-image/mkinitrd -n $(KERNELS)/cloud $@ regress/guest-image/lean
+assets: $(KERNELS)/guest.cpio $(KERNELS)/lean.cpio
+
+# --- targets ---------------------------------------------------------------
+unit: $(UNIT) ## the unit tests only
 	regress/run $(UNIT)
-guest: $(GUEST)
+guest: $(GUEST) ## the tests with guests of our own, on this machine's /dev/kvm
 	regress/run $(GUEST)
+unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 
-.PHONY: unit guest
+# vm.conf: every pass-*.conf and fail-*.conf with its exact messages.
+config: $(CONFCHECK) ## the tests of vm.conf only
+	regress/config/config.sh $<
+update-ok: $(CONFCHECK) ## take what the parser says now as what it should say
+	regress/config/config.sh -u $<
+
+# A second make, because what is installed decides how the first one read this.
+test: ## all tests (or ONLY="unit guest ..."); the last line is 'N passed, N failed, N skipped'
+	regress/deps build test
+	@regress/host/kernels $(KERNELS) || \
+	    echo "There are no kernels for guests: the tests that boot one are skipped."
+	@$(MAKE) --no-print-directory suite
+suite: all $(UNIT) $(GUEST) $(SANDBOX) $(REPLAY) $(TOOLS) $(CONFCHECK) \
+    $(if $(wildcard $(KERNELS)/cloud/version),assets)
+	@$(MAKE) --no-print-directory SAN=1 O=$(O)/san unit-programs
+	@UNIT="$(UNIT)" GUEST="$(GUEST)" SANDBOX="$(SANDBOX)" \
+	    REPLAY="$(REPLAY)" VMD="$(VMD)" VMCTL="$(VMCTL)" regress/suite $(ONLY)
+
+demo: ## the main job, shown: two guests from a vm.conf, from start to stop
+	@regress/deps build test
+	@regress/host/kernels $(KERNELS)
+	@$(MAKE) --no-print-directory demo-built
+demo-built: all assets $(TOOLS)
+	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/demo
+
+lint: ## form, scripts, manual pages, headers, limits
+	@regress/deps build lint
+	@$(MAKE) --no-print-directory lint-checks
+lint-checks: $(if $(wildcard vmd/conf/parse.y),$(O)/gen/parse.c)
+	@CPPFLAGS_ALL='$(subst ','\'',$(CPPFLAGS_ALL))' regress/lint/run
+
+bench: ## speed and size against the peers; ROW=name for one row
+	@regress/deps build test
+	@regress/host/kernels $(KERNELS)
+	@$(MAKE) --no-print-directory bench-built
+bench-built: all assets $(TOOLS) $(BENCH)
+	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/bench/run $(ROW)
+
+SECONDS = 60
+fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
+	@test -e regress/fuzz/fuzz_$(TARGET).c || \
+	    { echo "TARGET is one of:" $(patsubst regress/fuzz/fuzz_%.c,%,$(wildcard regress/fuzz/fuzz_*.c)) >&2; exit 1; }
+	@$(MAKE) --no-print-directory CC=$(CLANG) SAN=fuzz O=$(O)/fuzz \
+	    $(O)/fuzz/regress/fuzz/fuzz_$(TARGET)
+	@mkdir -p $(O)/fuzz/found/$(TARGET) regress/fuzz/corpus/$(TARGET)
+	$(O)/fuzz/regress/fuzz/fuzz_$(TARGET) -max_total_time=$(SECONDS) \
+	    -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 \
+	    $(O)/fuzz/found/$(TARGET) regress/fuzz/corpus/$(TARGET)
+
+.PHONY: unit config update-ok guest unit-programs assets test suite demo demo-built lint \
+	lint-checks bench bench-built fuzz

@@ -17,20 +17,20 @@ static const char *check_skip_reason;
 
 #define CHECK(expr) check_that((expr), #expr, __FILE__, __LINE__)
 /* CHECK and leave the test function when it does not hold. */
-#define REQUIRE(expr)                                           \
-	do {                                                    \
-		if (!CHECK(expr))                               \
-			return;                                 \
+#define REQUIRE(expr)             \
+	do {                      \
+		if (!CHECK(expr)) \
+			return;   \
 	} while (0)
-#define CHECK_EQ(a, b)                                                     \
-	check_eq((long long)(a), (long long)(b), #a " == " #b, __FILE__,   \
-	    __LINE__)
+#define CHECK_EQ(a, b) \
+	check_eq(      \
+	    (long long)(a), (long long)(b), #a " == " #b, __FILE__, __LINE__)
 #define CHECK_STR(a, b) check_str((a), (b), #a, __FILE__, __LINE__)
 /* The host lacks what this test needs: counted as skipped, by name. */
-#define SKIP(reason)                                    \
-	do {                                            \
-		check_skip_reason = (reason);           \
-		return;                                 \
+#define SKIP(reason)                          \
+	do {                                  \
+		check_skip_reason = (reason); \
+		return;                       \
 	} while (0)
 #define TEST(fn) check_run(#fn, fn)
 #define CHECK_EXIT() (check_any_failed ? 1 : 0)
@@ -56,8 +56,8 @@ check_eq(long long a, long long b, const char *what, const char *file, int line)
 }
 
 static inline bool
-check_str(const char *a, const char *b, const char *what, const char *file,
-    int line)
+check_str(
+    const char *a, const char *b, const char *what, const char *file, int line)
 {
 	bool same = a != NULL && b != NULL && strcmp(a, b) == 0;
 
@@ -79,8 +79,8 @@ check_run(const char *name, void (*fn)(void))
 		printf("ok - %s\n", name);
 	else {
 		check_any_failed = 1;
-		printf("not ok - %s: %s\n", name, check_count == 0 ?
-		    "made no check" : "see the lines above");
+		printf("not ok - %s: %s\n", name,
+		    check_count == 0 ? "made no check" : "see the lines above");
 	}
 	fflush(stdout);
 }

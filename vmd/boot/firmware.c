@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * PC firmware: the whole image read-only at the top of the first 4 GiB, where
- * the processor starts, and its last 256 KiB as RAM below 1 MiB.  It finds
- * itself shadowed by the host bridge's PAM registers and runs there, so all
- * that it would have copied must be there: option ROMs find their room later.
+ * the processor starts, and its last 256 KiB as RAM below 1 MiB, which the
+ * image finds shadowed already: SeaBIOS's set-up code reaches below 0xE0000.
  * Part of load.h.
  */
 #include "boot/load.h"
@@ -15,7 +14,7 @@
 
 #define FIRMWARE_MIN 0x10000 /* the segment that the reset vector is in */
 #define FIRMWARE_MAX 0x1000000
-#define SHADOW_MAX 0x40000
+#define SHADOW_MAX (LAYOUT_HIGH - LAYOUT_SHADOW)
 #define PAGE 4096
 
 int

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * libvmm: virtual machines on KVM, without a policy.  It never logs, never
+ * exits, keeps no globals and calls nobody back.  Every function that returns
+ * int returns 0, or -1 with errno set, unless it says otherwise; every
+ * function that returns a pointer returns NULL with errno.
+ *
+ * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
+ * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all vm_* functions may be
+ * called by any thread at any time between creation and destruction.
+ * vm_create, vm_destroy, vcpu_open and vcpu_close need the VM for themselves.
+ *
+ * What a jail must allow, per phase, is listed in libvmm/kvm/kvm.h.
+ */
+#ifndef VMM_H
+#define VMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm_reg.h"
+
+struct vm;
+struct vcpu;
+
+#define VMM_MAX_VCPUS 64
+#define VMM_LOWMEM_END 0xC0000000ULL /* RAM below ends here at most */
+#define VMM_HIGHMEM_START 0x100000000ULL /* and goes on here */
+#define VMM_REASON_MAX 160
+#define VMM_FIRST_MSI_ROUTE 24
+
+/* --- the host ------------------------------------------------------------ */
+
+/*
+ * Opens the KVM device (NULL: /dev/kvm), close-on-exec.  Returns an owned
+ * descriptor, or -1: ENOENT and ENODEV (no module), EACCES (no permission).
+ */
+int vmm_open(const char *path);
+
+/* What to do about errno of vmm_open(): one sentence, static storage. */
+const char *vmm_open_hint(int err);
+
+struct vmm_probe {
+	int api_version; /* 12 is the only one there is */
+	bool usable; /* version and capabilities suffice */
+	bool hardware_speed; /* guest kernel code is not emulated */
+	uint32_t max_vcpus; /* per VM, at most VMM_MAX_VCPUS */
+	uint64_t insn_picoseconds; /* measured, per kernel instruction */
+	char reason[VMM_REASON_MAX]; /* one sentence for a person */
+};
+
+/*
+ * Looks what KVM offers and measures, in a few milliseconds, how fast guest
+ * kernel code runs.  Borrows kvm_fd.  -1 only when nothing could be asked; a
+ * KVM that lacks something is 0 with usable false.
+ */
+int vmm_probe(int kvm_fd, struct vmm_probe *probe);
+
+/*
+ * Installs the empty handler, without SA_RESTART, that a cancel needs for its
+ * signal; signo 0 means SIGRTMIN.  Once per process, before the first vm_run();
+ * the threads that run vCPUs must not block that signal.
+ */
+int vmm_cancel_signal_init(int signo);
+
+/* --- VMs ----------------------------------------------------------------- */
+
+#define VM_IRQCHIP 0x1U /* PIC, IOAPIC and LAPICs in the kernel */
+#define VM_PIT 0x2U /* the PIT too; needs VM_IRQCHIP */
+
+struct vm_params {
+	size_t size; /* sizeof(struct vm_params) */
+	uint64_t memory_bytes; /* RAM, page multiple; 0: none yet */
+	uint32_t ncpus; /* vCPUs that will be opened, 1..VMM_MAX_VCPUS */
+	uint32_t flags; /* VM_* */
+	int cancel_signal; /* 0: SIGRTMIN */
+	uint32_t tsc_khz; /* for the guest's CPUID; 0: as the host has it */
+};
+
+/*
+ * Makes a VM and, with memory_bytes, its RAM (the fastest moment to do so).
+ * Borrows kvm_fd for the call only: no later function needs it.  KVM serves
+ * a VM in the process that made it and in no other.  EINVAL: params.
+ */
+int vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp);
+
+/* Takes the VM: closes its vCPUs and memory.  NULL is allowed. */
+void vm_destroy(struct vm *vm);
+
+/*
+ * Puts the chips that the kernel has (PIC, IOAPIC, PIT) into their power-up
+ * state; for a guest reset together with vcpu_reset() of every vCPU, while
+ * none runs.  Interrupt routes stay.
+ */
+int vm_reset_chips(struct vm *vm);
+
+/* The time of the guest's kvm-clock in ns; set it while no vCPU runs. */
+int vm_clock_get(struct vm *vm, uint64_t *ns);
+int vm_clock_set(struct vm *vm, uint64_t ns);
+
+/* --- memory -------------------------------------------------------------- */
+
+#define VMM_PROT_READ 0x1
+#define VMM_PROT_WRITE 0x2
+#define VMM_PROT_EXEC 0x4
+#define VMM_PROT_ALL (VMM_PROT_READ | VMM_PROT_WRITE | VMM_PROT_EXEC)
+
+struct vm_memseg {
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t offset; /* in the descriptor of vm_memory_fd() */
+};
+
+/*
+ * Makes the RAM: one sealed memfd of bytes bytes, mapped at 0 up to
+ * VMM_LOWMEM_END and the rest at VMM_HIGHMEM_START, left out of core files.
+ * vm_create() does this for memory_bytes.  EEXIST: there is RAM already.
+ */
+int vm_setup_memory(struct vm *vm, uint64_t bytes);
+
+/* The memfd of the RAM (borrowed), or -1 with ENOENT. */
+int vm_memory_fd(struct vm *vm);
+
+/* Fills at most max entries of segs with the RAM's layout; returns how many. */
+int vm_memory_layout(struct vm *vm, struct vm_memseg *segs, int max);
+
+/*
+ * Maps len bytes of fd from off (fd -1: fresh zeroed memory) at gpa.  Borrows
+ * fd.  Without VMM_PROT_WRITE a guest's write is a VM_EXIT_MMIO, and of a
+ * real fd the host's view is read-only too.  EINVAL: gpa, len or off not
+ * page aligned, or out of range; EEXIST: overlap; ENOSPC: no slot left.
+ */
+int vm_map_memory(
+    struct vm *vm, uint64_t gpa, uint64_t len, int fd, uint64_t off, int prot);
+
+/*
+ * Unmaps what one vm_map_memory() mapped; exactly that gpa and len, else
+ * ENOENT.  Pointers of vm_map_gpa() into it die.
+ */
+int vm_unmap_memory(struct vm *vm, uint64_t gpa, uint64_t len);
+
+/*
+ * The host address of guest memory (borrowed until unmapped); NULL with
+ * EFAULT unless [gpa, gpa+len) is wholly inside one region.  The guest may
+ * change what is there at any time: read once, then check.
+ */
+void *vm_map_gpa(struct vm *vm, uint64_t gpa, size_t len);
+
+/*
+ * Copy from host to guest (in) or guest to host (out) by guest physical
+ * address, across regions.  EFAULT: not all of it is memory, nothing is
+ * copied; EACCES: copyin to a read-only file mapping.
+ */
+int vm_copyin(struct vm *vm, const void *src, uint64_t gpa, size_t len);
+int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
+
+/* --- interrupts (VM_IRQCHIP) --------------------------------------------- */
+
+/* Sets the level of a line; gsi 0..23. */
+int vm_irq_line(struct vm *vm, uint32_t gsi, bool level);
+
+/* Sends one message signalled interrupt.  A masked one is no error. */
+int vm_raise_msi(struct vm *vm, uint64_t addr, uint32_t data);
+
+/*
+ * A write to eventfd fd raises line gsi; edge if resample_fd is -1, else a
+ * level that the guest's EOI takes down and announces on resample_fd.
+ * Borrows both.  EBUSY: fd is bound already.
+ */
+int vm_irqfd_add(struct vm *vm, int fd, uint32_t gsi, int resample_fd);
+
+/* The same for an MSI: allocates *route, which _update changes in place. */
+int vm_irqfd_msi(
+    struct vm *vm, int fd, uint64_t addr, uint32_t data, uint32_t *route);
+int vm_irqfd_update(
+    struct vm *vm, uint32_t route, uint64_t addr, uint32_t data);
+
+/* Unbinds fd from a route or a gsi; an MSI route is free again. */
+int vm_irqfd_remove(struct vm *vm, int fd, uint32_t route);
+
+#define VMM_PIO 0
+#define VMM_MMIO 1
+
+/* A write by the guest that becomes a count on an eventfd and no exit. */
+struct vm_ioevent {
+	int space; /* VMM_PIO or VMM_MMIO */
+	uint64_t addr;
+	uint32_t len; /* 1, 2, 4, 8; 0: any, and then no match */
+	bool match; /* only when the value written is datamatch */
+	uint64_t datamatch;
+};
+
+/* Borrows fd.  _del names the same event and fd. */
+int vm_ioeventfd_add(struct vm *vm, int fd, const struct vm_ioevent *event);
+int vm_ioeventfd_del(struct vm *vm, int fd, const struct vm_ioevent *event);
+
+/* --- vCPUs --------------------------------------------------------------- */
+
+/*
+ * Opens vCPU id (0 is the boot processor), in its power-up state, its CPUID
+ * set by the policy (libvmm/cpuid.c).  The vCPU is owned by the VM;
+ * vcpu_close() ends it earlier.  EINVAL: id >= ncpus; EEXIST.
+ */
+int vcpu_open(struct vm *vm, uint32_t id, struct vcpu **vcpup);
+void vcpu_close(struct vcpu *vcpu);
+uint32_t vcpu_id(const struct vcpu *vcpu);
+
+/*
+ * The full power-up state (SDM 3, table 10-1): general, segment, control,
+ * debug registers, XCR0, FPU and vector state, MSRs with MTRRs, PAT and TSC,
+ * LAPIC, pending events; id 0 runnable, the others waiting for INIT and SIPI.
+ */
+int vcpu_reset(struct vcpu *vcpu);
+
+/* Gives the guest the CPUID of the policy; vcpu_open() does it. */
+int vcpu_set_cpuid(struct vcpu *vcpu);
+
+int vcpu_get_regs(struct vcpu *vcpu, struct vcpu_regs *regs);
+int vcpu_set_regs(struct vcpu *vcpu, const struct vcpu_regs *regs);
+int vcpu_get_sregs(struct vcpu *vcpu, struct vcpu_sregs *sregs);
+int vcpu_set_sregs(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
+
+/* EINVAL: no such MSR, or a value that it refuses. */
+int vcpu_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
+int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+
+/* One register (enum vm_reg_name); EINVAL: not a register of that kind. */
+int vm_get_register(struct vcpu *vcpu, int reg, uint64_t *value);
+int vm_set_register(struct vcpu *vcpu, int reg, uint64_t value);
+
+/* Base, limit, access of a segment, LDTR, TR, GDTR, IDTR (access 0). */
+int vm_get_desc(struct vcpu *vcpu, int reg, uint64_t *base, uint32_t *limit,
+    uint32_t *access);
+int vm_set_desc(
+    struct vcpu *vcpu, int reg, uint64_t base, uint32_t limit, uint32_t access);
+
+/* Tells the guest that it was stopped, so that its watchdogs keep quiet. */
+int vcpu_clock_paused(struct vcpu *vcpu);
+
+/* --- running ------------------------------------------------------------- */
+
+enum vm_exit_reason {
+	VM_EXIT_CANCELLED, /* vcpu_cancel(); the guest is unaware */
+	VM_EXIT_PIO, /* u.pio */
+	VM_EXIT_MMIO, /* u.mmio */
+	VM_EXIT_HLT, /* only without VM_IRQCHIP */
+	VM_EXIT_SHUTDOWN, /* triple fault */
+	VM_EXIT_SYSTEM_EVENT, /* u.event */
+	VM_EXIT_DEBUG, /* u.debug */
+	VM_EXIT_IRQ_WINDOW, /* an interrupt can be injected */
+	VM_EXIT_INTERNAL_ERROR, /* u.error: what KVM could not emulate */
+	VM_EXIT_FAIL_ENTRY, /* u.entry: the CPU refused the state */
+	VM_EXIT_UNKNOWN, /* u.unknown */
+	VM_EXIT_MAX
+};
+
+struct vm_exit {
+	enum vm_exit_reason reason;
+	union {
+		struct {
+			uint16_t port;
+			uint8_t size; /* 1, 2 or 4 bytes per access */
+			bool write;
+			uint32_t count; /* accesses, of a string instruction */
+			uint8_t *data; /* size * count bytes */
+		} pio;
+		struct {
+			uint64_t gpa;
+			uint32_t len; /* 1..8 */
+			bool write;
+			uint8_t *data; /* 8 bytes, of which len count */
+		} mmio;
+		struct {
+			uint32_t type; /* 1 shutdown, 2 reset, 3 crash */
+			uint64_t flags;
+		} event;
+		struct {
+			uint32_t exception;
+			uint64_t pc, dr6, dr7;
+		} debug;
+		struct {
+			uint32_t suberror;
+			uint32_t ndata;
+			uint64_t data[16];
+		} error;
+		struct {
+			uint64_t hardware_reason;
+			uint32_t cpu;
+		} entry;
+		struct {
+			uint32_t number; /* the backend's own */
+		} unknown;
+	} u;
+};
+
+/*
+ * Runs the vCPU in the calling thread until an exit.  The data of a PIO or
+ * MMIO exit is borrowed until the next vm_run(): a write's value is there,
+ * a read's answer is put there and taken by the next vm_run() or
+ * vcpu_complete().  A signal that is not a cancel does not end the run.
+ */
+int vm_run(struct vcpu *vcpu, struct vm_exit *exit);
+
+/*
+ * As vm_run(), but runs no guest code: it only takes the answer of the last
+ * exit, so that the registers are whole (for pause and saving).  The reason
+ * is VM_EXIT_CANCELLED when nothing is left; any other exit is to be handled
+ * as one of vm_run()'s and vcpu_complete() called again.
+ */
+int vcpu_complete(struct vcpu *vcpu, struct vm_exit *exit);
+
+/*
+ * Ends the run in progress, or the very next one, with VM_EXIT_CANCELLED;
+ * never a later one.  Any thread, also from a signal handler.  The thread
+ * that last ran the vCPU must not be joined while this is in progress.
+ */
+int vcpu_cancel(struct vcpu *vcpu);
+int vm_cancel_all(struct vm *vm);
+
+/* "port I/O" and so on, for messages; static storage. */
+const char *vm_exit_name(enum vm_exit_reason reason);
+
+#endif /* VMM_H */

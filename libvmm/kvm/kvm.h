@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The KVM backend's own state and functions; no file outside this folder
+ * knows KVM's interface.
+ *
+ * System calls, for the jail of a process that runs a VM.  KVM serves a VM
+ * only in the process that created it, so all of setup happens there too, on
+ * a /dev/kvm descriptor that somebody else opened.
+ *
+ * Setup (vm_create, vm_setup_memory, vm_map_memory, vcpu_open):
+ *	memfd_create, ftruncate, fcntl(F_ADD_SEALS), fstat (vm_map_memory of a
+ *	descriptor), mmap, munmap, madvise(MADV_DONTDUMP), close, brk (malloc)
+ *	ioctl on /dev/kvm: KVM_CREATE_VM KVM_GET_SUPPORTED_CPUID
+ *	    KVM_GET_VCPU_MMAP_SIZE; vmm_probe() also KVM_GET_API_VERSION
+ *	    KVM_CHECK_EXTENSION
+ *	ioctl on the VM: KVM_SET_TSS_ADDR KVM_SET_IDENTITY_MAP_ADDR
+ *	    KVM_SET_USER_MEMORY_REGION KVM_CREATE_IRQCHIP KVM_CREATE_PIT2
+ *	    KVM_CREATE_VCPU
+ *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ)
+ *
+ * State (registers, reset, clock; the thread that owns the vCPU):
+ *	ioctl on a vCPU: KVM_GET_REGS KVM_SET_REGS KVM_GET_SREGS KVM_SET_SREGS
+ *	    KVM_GET_DEBUGREGS KVM_SET_DEBUGREGS KVM_SET_XCRS KVM_SET_XSAVE
+ *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
+ *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
+ *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
+ *	    KVM_GET_CLOCK KVM_SET_CLOCK
+ *
+ * Run, a vCPU's thread (vm_run, vcpu_complete):
+ *	ioctl on a vCPU: KVM_RUN; rt_sigreturn (the signal of a cancel)
+ *
+ * Run, any thread (vcpu_cancel): rt_sigprocmask getpid tgkill
+ * Run, any thread (interrupts, notifications, regions):
+ *	ioctl on the VM: KVM_IRQ_LINE KVM_SIGNAL_MSI KVM_IRQFD
+ *	    KVM_SET_GSI_ROUTING KVM_IOEVENTFD KVM_SET_USER_MEMORY_REGION
+ *	futex (the VM's lock), brk mmap munmap (malloc), and for
+ *	    vm_map_memory() what setup lists for it
+ *
+ * End (vm_destroy): munmap, close
+ */
+#ifndef KVM_H
+#define KVM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm.h"
+
+struct cpuid_set;
+struct kvm_run;
+struct memmap_region;
+struct route_table;
+struct vmm_debugregs;
+
+/*
+ * Pages that VMX needs for real mode, in the hole below 4 GiB where neither
+ * RAM nor devices nor firmware are.
+ */
+#define KVM_IDENTITY_PAGE 0xfeffc000ULL
+#define KVM_TSS_PAGES 0xfeffd000ULL
+
+struct kvm_vm {
+	int fd;
+	size_t run_size; /* of the shared page(s) of a vCPU */
+};
+
+struct kvm_vcpu {
+	int fd;
+	struct kvm_run *run; /* shared with the kernel */
+	size_t run_size;
+};
+
+/* The rows of vmm_backend_kvm; contracts in ../backend.h. */
+int kvm_host_probe(int fd, struct vmm_probe *probe);
+int kvm_vm_create(struct vm *vm, int fd);
+void kvm_vm_destroy(struct vm *vm);
+int kvm_vm_make_chips(struct vm *vm);
+int kvm_vm_reset_chips(struct vm *vm);
+int kvm_vm_clock_get(struct vm *vm, uint64_t *ns);
+int kvm_vm_clock_set(struct vm *vm, uint64_t ns);
+int kvm_slot_set(struct vm *vm, const struct memmap_region *region);
+int kvm_slot_clear(struct vm *vm, const struct memmap_region *region);
+int kvm_irq_line(struct vm *vm, uint32_t gsi, bool level);
+int kvm_irq_msi(struct vm *vm, uint64_t addr, uint32_t data);
+int kvm_irq_irqfd(
+    struct vm *vm, int fd, uint32_t gsi, int resample_fd, bool add);
+int kvm_irq_routes_set(struct vm *vm, const struct route_table *routes);
+int kvm_irq_ioeventfd(
+    struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
+int kvm_vcpu_open(struct vcpu *vcpu);
+void kvm_vcpu_close(struct vcpu *vcpu);
+int kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit);
+int kvm_run_complete(struct vcpu *vcpu, struct vm_exit *exit);
+void kvm_run_kick(struct vcpu *vcpu);
+int kvm_reset_vcpu(struct vcpu *vcpu);
+int kvm_cpuid_get(int fd, struct cpuid_set *set);
+int kvm_cpuid_set(struct vcpu *vcpu, const struct cpuid_set *set);
+int kvm_vcpu_tsc_khz(struct vcpu *vcpu, uint32_t *khz);
+int kvm_state_get_regs(struct vcpu *vcpu, struct vcpu_regs *regs);
+int kvm_state_set_regs(struct vcpu *vcpu, const struct vcpu_regs *regs);
+int kvm_state_get_sregs(struct vcpu *vcpu, struct vcpu_sregs *sregs);
+int kvm_state_set_sregs(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
+int kvm_state_get_debugregs(struct vcpu *vcpu, struct vmm_debugregs *regs);
+int kvm_state_set_debugregs(
+    struct vcpu *vcpu, const struct vmm_debugregs *regs);
+int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
+int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+int kvm_vcpu_clock_paused(struct vcpu *vcpu);
+
+/* The KVM descriptors of the two handles. */
+int kvm_vm_fd(const struct vm *vm);
+int kvm_vcpu_fd(const struct vcpu *vcpu);
+
+#endif /* KVM_H */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a VM.  RAM is given to the backend before the chips are made,
+ * and the chips are made by the first call that needs them: on some hosts a
+ * memory slot added after the chips waits milliseconds for a grace period.
+ */
+#include "vmm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "handle.h"
+
+static int
+vm_params_check(const struct vm_params *p)
+{
+	if (p->size != sizeof(*p) || p->ncpus == 0 ||
+	    p->ncpus > VMM_MAX_VCPUS ||
+	    (p->flags & ~(VM_IRQCHIP | VM_PIT)) != 0 ||
+	    (p->flags & (VM_IRQCHIP | VM_PIT)) == VM_PIT) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+int
+vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp)
+{
+	struct vm *vm;
+	int err;
+
+	if (vm_params_check(params) == -1)
+		return -1;
+	vm = calloc(1, sizeof(*vm));
+	if (vm == NULL)
+		return -1;
+	vm->be = &vmm_backend_kvm;
+	vm->params = *params;
+	vm->memory_fd = -1;
+	pthread_mutex_init(&vm->lock, NULL);
+	if (vm->be->vm_create(vm, kvm_fd) == -1) {
+		err = errno;
+		pthread_mutex_destroy(&vm->lock);
+		free(vm);
+		errno = err;
+		return -1;
+	}
+	if (params->memory_bytes != 0 &&
+	    vm_setup_memory(vm, params->memory_bytes) == -1) {
+		err = errno;
+		vm_destroy(vm);
+		errno = err;
+		return -1;
+	}
+	*vmp = vm;
+	return 0;
+}
+
+void
+vm_destroy(struct vm *vm)
+{
+	int i;
+
+	if (vm == NULL)
+		return;
+	for (i = 0; i < VMM_MAX_VCPUS; i++)
+		vcpu_close(atomic_load(&vm->vcpus[i]));
+	/* The VM first: unmapping memory that it knows costs it more. */
+	vm->be->vm_destroy(vm);
+	for (i = 0; i < vm->map.count; i++)
+		munmap(vm->map.region[i].host, vm->map.region[i].len);
+	if (vm->memory_fd != -1)
+		close(vm->memory_fd);
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}
+
+int
+vm_need_chips(struct vm *vm)
+{
+	int rc = 0;
+
+	if ((vm->params.flags & VM_IRQCHIP) == 0) {
+		errno = ENXIO;
+		return -1;
+	}
+	if (atomic_load_explicit(&vm->has_chips, memory_order_acquire))
+		return 0;
+	pthread_mutex_lock(&vm->lock);
+	if (!atomic_load_explicit(&vm->has_chips, memory_order_relaxed)) {
+		rc = vm->be->vm_make_chips(vm);
+		if (rc == 0)
+			atomic_store_explicit(
+			    &vm->has_chips, true, memory_order_release);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return rc;
+}
+
+int
+vm_reset_chips(struct vm *vm)
+{
+	if (vm_need_chips(vm) == -1)
+		return -1;
+	return vm->be->vm_reset_chips(vm);
+}
+
+int
+vm_clock_get(struct vm *vm, uint64_t *ns)
+{
+	return vm->be->vm_clock_get(vm, ns);
+}
+
+int
+vm_clock_set(struct vm *vm, uint64_t ns)
+{
+	return vm->be->vm_clock_set(vm, ns);
+}

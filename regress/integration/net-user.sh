@@ -1,0 +1,29 @@
+#!/bin/sh
+# A user-mode network: DHCP gives an address, and TCP goes out and back whole.
+if [ -z "${IN_NETNS-}" ] && [ "$(id -u)" -eq 0 ]; then
+	IN_NETNS=1 exec unshare -n -- "$0" "$@"
+fi
+. "$(dirname "$0")/lib.sh"
+ip link set lo up 2>/dev/null
+mkdir "$work/www"
+head -c 3000000 /dev/urandom >"$work/www/file"
+want=$(sha256sum <"$work/www/file" | cut -d' ' -f1)
+busybox httpd -f -p 127.0.0.1:8123 -h "$work/www" &
+background $!
+busybox nc -l -p 8124 -s 127.0.0.1 >"$work/got" &
+background $!
+words='vmd.test=net,fetch,send vmd.url=http://10.0.2.2:8123/file'
+words="$words vmd.to=10.0.2.2:8124"
+vmd_start </dev/null
+expect 'a VM with a user network starts' start user 1 -i 1 -N user
+expect 'the guest comes up' guest_up user
+expect 'DHCP gives an address' \
+    console_says user '^guest: address 10\.0\.2\.[0-9]+'
+expect 'TCP into the guest is whole' \
+    console_says user "^guest: fetched $want 3000000"
+expect 'TCP out of the guest is sent' console_says user '^guest: sent '
+sum=$(sha256sum <"$work/got" | cut -d' ' -f1)
+expect 'TCP out of the guest is whole' \
+    [ "$sum" = "$(pattern_sum 'sent by the guest')" ]
+expect 'vmctl stop -fw' ctl stop -fw user
+exit "$failed"

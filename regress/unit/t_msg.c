@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The message table and the links over it: every message has a handler at
+ * every receiver, no handler is unreachable, and what a row does not allow
+ * never reaches a handler.
+ */
+#include <sys/socket.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "ipc/msg.h"
+#include "role/role.h"
+
+/* The receiving end of every link that libevent roles serve. */
+static const struct {
+	enum msg_peer to, from;
+	const msg_handler *handlers;
+} links[] = {
+	{ PEER_CONTROL, PEER_CLIENT, control_from_client },
+	{ PEER_CONTROL, PEER_PARENT, control_from_parent },
+	{ PEER_PARENT, PEER_CONTROL, parent_from_control },
+	{ PEER_PARENT, PEER_PRIV, parent_from_priv },
+	{ PEER_PARENT, PEER_VMM, parent_from_vmm },
+	{ PEER_PRIV, PEER_PARENT, priv_from_parent },
+	{ PEER_VMM, PEER_PARENT, vmm_from_parent },
+	{ PEER_VMM, PEER_VM, vmm_from_vm },
+	{ PEER_VMM, PEER_DEVICE, vmm_from_device },
+	{ PEER_VMM, PEER_USERNET, vmm_from_usernet },
+	{ PEER_VM, PEER_VMM, vm_from_vmm },
+};
+#define LINKS (sizeof(links) / sizeof(links[0]))
+
+static void
+every_message_has_its_handlers(void)
+{
+	for (size_t l = 0; l < LINKS; l++) {
+		for (unsigned int t = 1; t < MSG__COUNT; t++) {
+			bool allowed =
+			    msg_allowed(t, links[l].from, links[l].to);
+			bool handled = links[l].handlers[t] != NULL;
+
+			if (allowed != handled)
+				printf("# %s from %s to %s: %s\n", msg_name(t),
+				    msg_peer_name(links[l].from),
+				    msg_peer_name(links[l].to),
+				    allowed ? "no handler" : "unreachable");
+			CHECK(allowed == handled);
+		}
+	}
+}
+
+static void
+every_message_goes_somewhere(void)
+{
+	for (unsigned int t = 1; t < MSG__COUNT; t++) {
+		bool somewhere = false;
+
+		for (unsigned int e = 0; e < PEER__COUNT * PEER__COUNT; e++)
+			somewhere |=
+			    msg_allowed(t, e / PEER__COUNT, e % PEER__COUNT);
+		CHECK(somewhere);
+		CHECK(msg_name(t)[0] != '?');
+	}
+	CHECK_STR(msg_name(0), "?");
+	CHECK_STR(msg_name(MSG__COUNT), "?");
+}
+
+static void
+a_row_is_enforced(void)
+{
+	size_t target = sizeof(struct msg_vm_target);
+
+	CHECK(msg_check(MSG_VM_WAIT, PEER_CLIENT, PEER_CONTROL, target,
+		  false) == NULL);
+	CHECK_STR(msg_check(MSG_VM_WAIT, PEER_CLIENT, PEER_CONTROL, target - 1,
+		      false),
+	    "message too short");
+	CHECK_STR(msg_check(MSG_VM_WAIT, PEER_CLIENT, PEER_CONTROL, target + 1,
+		      false),
+	    "message too long");
+	CHECK_STR(
+	    msg_check(MSG_VM_WAIT, PEER_CLIENT, PEER_CONTROL, target, true),
+	    "unexpected descriptor");
+	CHECK_STR(msg_check(MSG_VM_FILE, PEER_CLIENT, PEER_CONTROL,
+		      sizeof(struct msg_vm_file), false),
+	    "descriptor missing");
+	CHECK_STR(
+	    msg_check(MSG_VM_WAIT, PEER_CONTROL, PEER_CLIENT, target, false),
+	    "message type not allowed on this link");
+	CHECK_STR(msg_check(MSG__COUNT, PEER_CLIENT, PEER_CONTROL, 0, false),
+	    "unknown message type");
+	CHECK(msg_check(MSG_VM_CMDLINE, PEER_CLIENT, PEER_CONTROL,
+		  VMD_CMDLINE_MAX, false) == NULL);
+	CHECK_STR(msg_check(MSG_VM_CMDLINE, PEER_CLIENT, PEER_CONTROL,
+		      VMD_CMDLINE_MAX + 1, false),
+	    "message too long");
+}
+
+/* --- a link over a socket pair ----------------------------------------------
+ */
+
+struct end {
+	struct msg_link link;
+	int calls;
+	enum msg_type type;
+	uint32_t peerid;
+	size_t tail_len;
+	struct msg_vm_file file;
+	int fd;
+	const char *gone;
+};
+
+static void
+got_file(void *arg, struct msg *m)
+{
+	struct end *e = arg;
+
+	e->calls++;
+	e->type = m->type;
+	e->peerid = m->peerid;
+	memcpy(&e->file, m->payload, sizeof(e->file));
+	e->fd = m->fd;
+	m->fd = -1;
+}
+
+static void
+got_text(void *arg, struct msg *m)
+{
+	struct end *e = arg;
+
+	e->calls++;
+	e->tail_len = m->tail_len;
+}
+
+/* A handler may end its own link. */
+static void
+got_end(void *arg, struct msg *m)
+{
+	struct end *e = arg;
+
+	(void)m;
+	e->calls++;
+	msg_link_fini(&e->link);
+}
+
+static void
+end_gone(void *arg, const char *why)
+{
+	((struct end *)arg)->gone = why;
+}
+
+static const msg_handler handlers[MSG__COUNT] = {
+	[MSG_VM_FILE] = got_file,
+	[MSG_VM_CMDLINE] = got_text,
+	[MSG_VM_START_END] = got_end,
+};
+
+static bool
+pair(struct end *client, struct end *control)
+{
+	int sv[2];
+
+	memset(client, 0, sizeof(*client));
+	memset(control, 0, sizeof(*control));
+	control->fd = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
+		return false;
+	if (msg_link_init(&client->link, sv[0], PEER_CLIENT, PEER_CONTROL,
+		handlers, client) == -1 ||
+	    msg_link_init(&control->link, sv[1], PEER_CONTROL, PEER_CLIENT,
+		handlers, control) == -1)
+		return false;
+	msg_link_on_gone(&control->link, end_gone);
+	return true;
+}
+
+static unsigned int
+open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void
+a_message_arrives_whole(void)
+{
+	struct end a, b;
+	const struct msg_vm_file f = { .kind = 5, .index = 3, .flags = 1 };
+	unsigned int before = open_fds();
+
+	REQUIRE(pair(&a, &b));
+	CHECK_EQ(
+	    msg_send(&a.link, MSG_VM_FILE, 77, dup(0), &f, sizeof(f), NULL, 0),
+	    0);
+	CHECK_EQ(
+	    msg_send(&a.link, MSG_VM_CMDLINE, 1, -1, NULL, 0, "quiet", 5), 0);
+	CHECK_EQ(msg_link_read(&b.link), 0);
+	CHECK_EQ(b.calls, 2);
+	CHECK_EQ(b.peerid, 77);
+	CHECK_EQ(b.file.index, 3);
+	CHECK_EQ(b.tail_len, 5);
+	CHECK(b.fd != -1 && fcntl(b.fd, F_GETFD) == FD_CLOEXEC);
+	close(b.fd);
+	msg_link_fini(&a.link);
+	msg_link_fini(&b.link);
+	CHECK_EQ(open_fds(), before);
+}
+
+/* What a hostile client may write: the raw bytes of a message. */
+static void
+send_raw(struct end *a, uint32_t type, size_t len)
+{
+	char bytes[64] = { 0 };
+
+	imsg_compose(&a->link.ibuf, type, 1, 0, -1, bytes, len);
+	imsgbuf_flush(&a->link.ibuf);
+}
+
+static void
+a_rule_broken_ends_the_link(void)
+{
+	static const struct {
+		uint32_t type;
+		size_t len;
+		const char *why;
+	} bad[] = {
+		{ MSG__COUNT + 5, 0, "unknown message type" },
+		{ MSG_RESULT, 0, "message type not allowed on this link" },
+		{ MSG_VM_FILE, sizeof(struct msg_vm_file),
+		    "descriptor missing" },
+		{ MSG_VM_WAIT, 1, "message too short" },
+		{ MSG_STATUS, 0, "no handler for this message" },
+	};
+	unsigned int before = open_fds();
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct end a, b;
+
+		REQUIRE(pair(&a, &b));
+		send_raw(&a, bad[i].type, bad[i].len);
+		CHECK_EQ(msg_link_read(&b.link), -1);
+		CHECK_STR(b.gone, bad[i].why);
+		CHECK_EQ(b.calls, 0);
+		msg_link_fini(&a.link);
+		msg_link_fini(&b.link);
+	}
+	CHECK_EQ(open_fds(), before);
+}
+
+static void
+a_handler_may_end_its_link(void)
+{
+	struct end a, b;
+
+	REQUIRE(pair(&a, &b));
+	MSG_SEND_EMPTY(&a.link, MSG_VM_START_END, 1);
+	MSG_SEND_EMPTY(&a.link, MSG_VM_START_END, 1);
+	CHECK_EQ(msg_link_read(&b.link), -1);
+	CHECK_EQ(b.calls, 1);
+	CHECK(!msg_link_is_open(&b.link));
+	CHECK(b.gone == NULL);
+	msg_link_fini(&a.link);
+}
+
+static void
+an_end_of_stream_is_told(void)
+{
+	struct end a, b;
+
+	REQUIRE(pair(&a, &b));
+	msg_send(&a.link, MSG_VM_CMDLINE, 1, -1, NULL, 0, "x", 1);
+	msg_link_fini(&a.link);
+	/* The last message is still handled. */
+	while (b.gone == NULL && msg_link_read(&b.link) == 0)
+		continue;
+	CHECK_EQ(b.calls, 1);
+	CHECK_STR(b.gone, "end of stream");
+	msg_link_fini(&b.link);
+}
+
+int
+main(void)
+{
+	TEST(every_message_has_its_handlers);
+	TEST(every_message_goes_somewhere);
+	TEST(a_row_is_enforced);
+	TEST(a_message_arrives_whole);
+	TEST(a_rule_broken_ends_the_link);
+	TEST(a_handler_may_end_its_link);
+	TEST(an_end_of_stream_is_told);
+	return CHECK_EXIT();
+}

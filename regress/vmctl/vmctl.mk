@@ -1,0 +1,19 @@
+# vmctl's own tests: unit tests that link its modules, a daemon that answers as
+# it is told, and a driver for the console on a terminal.
+
+VMCTL_MODULES = $(filter-out $(O)/vmctl/main.o,$(VMCTL_OBJS))
+VMCTL_TEST = $(CC) $(CPPFLAGS_ALL) -Iregress/lib -Ivmctl $(CFLAGS_ALL) $(LDFLAGS_ALL)
+VMCTL_TOOLS = $(patsubst %.c,$(O)/%,$(wildcard regress/vmctl/*.c))
+
+$(O)/regress/unit/t_vmctl%: regress/unit/t_vmctl%.c $(VMCTL_MODULES)
+	@mkdir -p $(@D)
+	$(VMCTL_TEST) -o $@ $< $(VMCTL_MODULES) $(VMCTL_LIBS)
+
+$(O)/regress/vmctl/%: regress/vmctl/%.c $(call archive,compat)
+	@mkdir -p $(@D)
+	$(VMCTL_TEST) -o $@ $< $(call archive,compat) $(VMCTL_LIBS)
+
+vmctl-test: $(O)/vmctl-bin/vmctl $(VMCTL_TOOLS) ## vmctl against a daemon that answers as told
+	O=$(O) regress/run regress/vmctl/run.sh $(O)/regress/vmctl/console
+
+.PHONY: vmctl-test

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vmctl's own sandbox: once it is connected and has opened what its user
+ * named, it needs next to nothing of the host.
+ */
+#ifndef CONFINE_H
+#define CONFINE_H
+
+/* The files a command still opens. */
+enum confine_files {
+	CONFINE_NOTHING, /* none */
+	CONFINE_TERMINALS, /* pseudo terminals, below /dev/pts */
+	CONFINE_READ /* any, to read: names of users may come from anywhere */
+};
+
+/*
+ * Gives up, for good, all other files, running programs, TCP, and signals to
+ * and abstract sockets of others, as far as the kernel's Landlock knows them.
+ * Returns the version of Landlock, 0 where the kernel has none, or -1 with
+ * errno.
+ */
+int confine_enter(enum confine_files files);
+
+#endif /* CONFINE_H */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Disk I/O without waiting: see blk_io.h.
+ *
+ * A request that is done in part (a short read, an interrupted write) is sent
+ * again for the rest; what cannot go on is an error.  The two engines are
+ * tables of operations; what they share is here.
+ */
+#include "dev/blk_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "dev/blk_engine.h"
+#include "dev/virtq.h"
+#include "ipc/log.h"
+
+static struct blk_io *
+blk_io_create(const struct blk_engine *engine, int fd, unsigned int depth,
+    struct loop *loop)
+{
+	struct blk_io *io = calloc(1, sizeof(*io));
+
+	if (io == NULL)
+		return NULL;
+	io->engine = engine;
+	io->fd = fd;
+	io->loop = loop;
+	io->try_read = io->try_write = true;
+	if (engine->open(io, depth) == -1) {
+		int error = errno;
+
+		free(io);
+		errno = error;
+		return NULL;
+	}
+	return io;
+}
+
+struct blk_io *
+blk_io_new(int fd, unsigned int depth, struct loop *loop,
+    void (*done)(void *arg, struct blk_io_request *), void *arg)
+{
+	struct blk_io *io = blk_io_create(&blk_uring, fd, depth, loop);
+
+	if (io == NULL) {
+		log_debug("blk", "no io_uring here, using threads");
+		return blk_io_new_threads(fd, depth, loop, done, arg);
+	}
+	io->done = done;
+	io->arg = arg;
+	return io;
+}
+
+struct blk_io *
+blk_io_new_threads(int fd, unsigned int depth, struct loop *loop,
+    void (*done)(void *arg, struct blk_io_request *), void *arg)
+{
+	struct blk_io *io = blk_io_create(&blk_threads, fd, depth, loop);
+
+	if (io == NULL)
+		return NULL;
+	io->done = done;
+	io->arg = arg;
+	return io;
+}
+
+void
+blk_io_free(struct blk_io *io)
+{
+	if (io == NULL)
+		return;
+	io->engine->close(io);
+	free(io);
+}
+
+const char *
+blk_io_name(const struct blk_io *io)
+{
+	return io->engine->name;
+}
+
+bool
+blk_io_advance(struct blk_io_request *r, int64_t result)
+{
+	if (result == -EINTR)
+		return false;
+	if (result < 0) {
+		r->error = (int)-result;
+		return true;
+	}
+	if (r->op != BLK_IO_READ && r->op != BLK_IO_WRITE)
+		return true;
+	/* Inside the image, nothing moved means that the file has shrunk. */
+	if (result == 0 || (uint64_t)result > r->len) {
+		r->error = EIO;
+		return true;
+	}
+	r->off += (uint64_t)result;
+	r->len -= (uint64_t)result;
+	r->niov = virtq_skip(&r->iov, r->niov, (size_t)result);
+	return r->len == 0;
+}
+
+int64_t
+blk_io_run(int fd, const struct blk_io_request *r, int flags)
+{
+	int64_t n;
+
+	switch (r->op) {
+	case BLK_IO_READ:
+		n = preadv2(fd, r->iov, (int)r->niov, (off_t)r->off, flags);
+		break;
+	case BLK_IO_WRITE:
+		n = pwritev2(fd, r->iov, (int)r->niov, (off_t)r->off, flags);
+		break;
+	case BLK_IO_SYNC:
+		n = fdatasync(fd);
+		break;
+	case BLK_IO_ALLOCATE:
+		n = fallocate(fd, r->mode, (off_t)r->off, (off_t)r->len);
+		break;
+	default:
+		return -EINVAL;
+	}
+	return n == -1 ? -errno : n;
+}
+
+bool
+blk_io_try(struct blk_io *io, struct blk_io_request *r)
+{
+	bool *able;
+	int64_t n;
+
+	if (r->op == BLK_IO_READ)
+		able = &io->try_read;
+	else if (r->op == BLK_IO_WRITE)
+		able = &io->try_write;
+	else
+		return false;
+	if (!*able)
+		return false;
+	n = blk_io_run(io->fd, r, RWF_NOWAIT);
+	/* A file system that cannot do this will not learn it. */
+	if (n == -EOPNOTSUPP || n == -ENOSYS) {
+		*able = false;
+		return false;
+	}
+	return n != -EAGAIN && blk_io_advance(r, n);
+}
+
+void
+blk_io_submit(struct blk_io *io, struct blk_io_request *r)
+{
+	io->engine->submit(io, r);
+}
+
+void
+blk_io_commit(struct blk_io *io)
+{
+	io->engine->commit(io);
+}
+
+bool
+blk_io_poll(struct blk_io *io)
+{
+	return io->engine->poll(io);
+}

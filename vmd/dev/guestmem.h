@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Guest memory as a device process sees it: a few regions of one sealed memfd.
+ *
+ * Runs in blk, net and rng processes.  The guest writes these bytes at any
+ * time: whoever reads a value to judge it copies it first.
+ */
+#ifndef GUESTMEM_H
+#define GUESTMEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmd_msg.h"
+
+struct guestmem {
+	unsigned int count;
+	struct guestmem_region {
+		uint64_t gpa;
+		uint64_t len;
+		uint8_t *base;
+	} region[DEV_REGIONS_MAX];
+};
+
+/* Maps the regions of fd, which is borrowed and must be a memfd that cannot
+ * shrink.  -1 with errno, EINVAL for a map that makes no sense. */
+int guestmem_map(struct guestmem *, int fd, const struct msg_dev_memory *);
+void guestmem_unmap(struct guestmem *);
+
+/* Where [gpa, gpa + len) is, NULL unless all of it is in one region. */
+static inline void *
+guestmem_at(const struct guestmem *gm, uint64_t gpa, uint64_t len)
+{
+	for (unsigned int i = 0; i < gm->count; i++) {
+		const struct guestmem_region *r = &gm->region[i];
+		uint64_t off = gpa - r->gpa;
+
+		if (gpa >= r->gpa && off < r->len && len <= r->len - off)
+			return r->base + off;
+	}
+	return NULL;
+}
+
+#endif /* GUESTMEM_H */

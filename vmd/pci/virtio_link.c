@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control link from the VM process to a device process.
+ *
+ * Runs in the VM process, machine lock held.  The device process is less
+ * trusted: what it says is checked, and what it can do wrong ends its link.
+ * One request is under way at a time (reset or stop), so that a process which
+ * hangs never has more than a few messages waiting for it.
+ */
+#include "pci/virtio_pci.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "pci/virtio_state.h"
+
+/* Never offered to the driver, whatever a device process says. */
+#define FEATURES_ALLOWED                                                 \
+	(VIRTIO_F_VERSION_1 | 0xffffffULL /* the device's own: 0-23 */ | \
+	    1ULL << 28 /* INDIRECT_DESC */ | 1ULL << 29 /* EVENT_IDX */)
+
+static void
+virtio_stopped(struct virtio_device *v)
+{
+	v->stopping = false;
+	if (v->paused)
+		v->events->stopped(v->events->arg, v);
+}
+
+/* The process is gone or broke the rules. */
+static void
+virtio_link_gone(void *arg, const char *why)
+{
+	struct virtio_device *v = arg;
+	bool waited = v->stopping || (v->resetting && v->paused);
+	bool live = v->live;
+
+	virtio_link_close(v);
+	virtio_update(v);
+	if (live)
+		virtio_needs_reset(v);
+	if (waited)
+		virtio_stopped(v);
+	v->events->broken(v->events->arg, v, true, why);
+}
+
+static void
+virtio_link_ready(void *arg)
+{
+	struct virtio_device *v = arg;
+
+	msg_link_read(&v->link);
+}
+
+static int
+virtio_send_fd(struct virtio_device *v, enum msg_type type, int fd,
+    const void *payload, size_t len)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy == -1)
+		return -1;
+	return msg_send(&v->link, type, 0, copy, payload, len, NULL, 0);
+}
+
+static bool
+virtio_hello_ok(const struct virtio_device *v, const struct msg_dev_hello *h,
+    size_t config_len)
+{
+	return h->virtio_id == v->class->virtio_id &&
+	    h->queues == v->class->queues &&
+	    h->queue_size >= v->class->queue_size &&
+	    (h->features & VIRTIO_F_VERSION_1) &&
+	    config_len <= sizeof(v->config);
+}
+
+static void
+virtio_hello(void *arg, struct msg *m)
+{
+	struct virtio_device *v = arg;
+	const struct msg_dev_hello *h = m->payload;
+	bool known = v->offered != 0;
+
+	if (v->hello || !virtio_hello_ok(v, h, m->tail_len)) {
+		virtio_link_gone(v, "says hello wrongly");
+		return;
+	}
+	v->hello = true;
+	v->offered = h->features & FEATURES_ALLOWED;
+	if (known &&
+	    (v->config_len != m->tail_len ||
+		memcmp(v->config, m->tail, m->tail_len) != 0))
+		v->generation++;
+	v->config_len = m->tail_len;
+	memcpy(v->config, m->tail, m->tail_len);
+	if (virtio_send_fd(v, MSG_DEV_MEMORY, v->memory->fd, &v->memory->map,
+		sizeof(v->memory->map)) == -1) {
+		virtio_link_gone(v, "does not take messages");
+		return;
+	}
+	virtio_link_push(v);
+	v->events->ready(v->events->arg, v);
+}
+
+static int
+virtio_send_queues(struct virtio_device *v)
+{
+	const struct msg_dev_features features = { v->driver_features };
+
+	if (MSG_SEND(&v->link, MSG_DEV_FEATURES, 0, &features) == -1)
+		return -1;
+	for (unsigned int i = 0; i < v->class->queues; i++) {
+		const struct virtio_queue *q = &v->queue[i];
+		const struct msg_dev_queue m = { .desc = q->desc,
+			.driver = q->driver,
+			.device = q->device,
+			.index = i,
+			.size = q->size };
+		const struct msg_dev_index index = { .index = i };
+
+		if (!q->enabled)
+			continue;
+		if (virtio_send_fd(v, MSG_DEV_QUEUE, q->kick, &m, sizeof(m)) ==
+			-1 ||
+		    virtio_send_fd(v, MSG_DEV_CALL, q->call.fd, &index,
+			sizeof(index)) == -1)
+			return -1;
+	}
+	return v->paused ? 0 : MSG_SEND_EMPTY(&v->link, MSG_DEV_START, 0);
+}
+
+void
+virtio_link_push(struct virtio_device *v)
+{
+	if (!v->hello || v->live || v->resetting ||
+	    (v->status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) !=
+		STATUS_DRIVER_OK)
+		return;
+	/* What an earlier process or driver left behind. */
+	virtio_drain(v);
+	v->live = true;
+	virtio_update(v);
+	if (virtio_send_queues(v) == -1)
+		virtio_link_gone(v, "does not take messages");
+}
+
+void
+virtio_link_reset(struct virtio_device *v)
+{
+	if (!v->live)
+		return;
+	v->live = false;
+	v->resetting = true;
+	if (MSG_SEND_EMPTY(&v->link, MSG_DEV_RESET, 0) == -1)
+		virtio_link_gone(v, "does not take messages");
+}
+
+static void
+virtio_reset_done(void *arg, struct msg *m)
+{
+	struct virtio_device *v = arg;
+
+	(void)m;
+	if (!v->resetting) {
+		virtio_link_gone(v, "was not asked to reset");
+		return;
+	}
+	v->resetting = false;
+	if (v->paused && !v->stopping)
+		virtio_stopped(v);
+	virtio_link_push(v);
+}
+
+static void
+virtio_link_stopped(void *arg, struct msg *m)
+{
+	struct virtio_device *v = arg;
+
+	(void)m;
+	if (!v->stopping) {
+		virtio_link_gone(v, "was not asked to stop");
+		return;
+	}
+	virtio_stopped(v);
+	/* Went on again before it had stopped. */
+	if (!v->paused && v->live &&
+	    MSG_SEND_EMPTY(&v->link, MSG_DEV_START, 0) == -1)
+		virtio_link_gone(v, "does not take messages");
+}
+
+static void
+virtio_broken(void *arg, struct msg *m)
+{
+	struct virtio_device *v = arg;
+	char why[VMD_DETAIL_MAX + 1];
+
+	if (!v->live || (v->status & STATUS_NEEDS_RESET))
+		return;
+	snprintf(why, sizeof(why), "%.*s", (int)m->tail_len, m->tail);
+	virtio_needs_reset(v);
+	v->events->broken(v->events->arg, v, false, why);
+}
+
+const msg_handler vm_from_device[MSG__COUNT] = {
+	[MSG_DEV_HELLO] = virtio_hello,
+	[MSG_DEV_STOPPED] = virtio_link_stopped,
+	[MSG_DEV_RESET_DONE] = virtio_reset_done,
+	[MSG_DEV_BROKEN] = virtio_broken,
+};
+
+void
+virtio_link_close(struct virtio_device *v)
+{
+	const struct pci_host *host = pci_get_host(v->pci);
+
+	if (v->link_watch != NULL)
+		host->unwatch(host->arg, v->link_watch);
+	v->link_watch = NULL;
+	msg_link_fini(&v->link);
+	v->hello = v->live = v->resetting = v->stopping = false;
+}
+
+int
+virtio_attach(struct virtio_device *v, int fd)
+{
+	const struct pci_host *host = pci_get_host(v->pci);
+
+	if (msg_link_is_open(&v->link)) {
+		bool live = v->live;
+
+		virtio_link_close(v);
+		virtio_update(v);
+		if (live)
+			virtio_needs_reset(v);
+	}
+	if (msg_link_init(
+		&v->link, fd, PEER_VM, PEER_DEVICE, vm_from_device, v) == -1) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	msg_link_on_gone(&v->link, virtio_link_gone);
+	v->link_watch = host->watch(host->arg, fd, virtio_link_ready, v);
+	if (v->link_watch == NULL) {
+		virtio_link_close(v);
+		return -1;
+	}
+	return 0;
+}
+
+bool
+virtio_is_attached(const struct virtio_device *v)
+{
+	return msg_link_is_open(&v->link);
+}
+
+bool
+virtio_is_ready(const struct virtio_device *v)
+{
+	return v->hello;
+}
+
+void
+virtio_stop(struct virtio_device *v)
+{
+	v->paused = true;
+	if (v->stopping || v->resetting)
+		return;
+	if (!v->live) {
+		virtio_stopped(v);
+		return;
+	}
+	v->stopping = true;
+	if (MSG_SEND_EMPTY(&v->link, MSG_DEV_STOP, 0) == -1)
+		virtio_link_gone(v, "does not take messages");
+}
+
+void
+virtio_continue(struct virtio_device *v)
+{
+	v->paused = false;
+	if (v->live && !v->stopping &&
+	    MSG_SEND_EMPTY(&v->link, MSG_DEV_START, 0) == -1)
+		virtio_link_gone(v, "does not take messages");
+}

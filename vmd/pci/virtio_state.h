@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What virtio_pci.c (registers) and virtio_link.c (control link) share; for
+ * these two files only.
+ */
+#ifndef VIRTIO_STATE_H
+#define VIRTIO_STATE_H
+
+#include "ipc/msg.h"
+#include "pci/msix.h"
+#include "pci/virtio_pci.h"
+
+/* Device status (virtio 1.2, 2.1). */
+#define STATUS_ACKNOWLEDGE 0x01
+#define STATUS_DRIVER 0x02
+#define STATUS_DRIVER_OK 0x04
+#define STATUS_FEATURES_OK 0x08
+#define STATUS_NEEDS_RESET 0x40
+#define STATUS_FAILED 0x80
+
+#define ISR_QUEUE 0x01
+#define ISR_CONFIG 0x02
+
+#define VIRTIO_F_VERSION_1 (1ULL << 32)
+
+struct virtio_queue {
+	struct virtio_device *dev;
+	struct msix_source call; /* owns its eventfd: device to guest */
+	int kick; /* owned eventfd: guest to device */
+	void *watch; /* of call, while INTx is in use */
+	uint16_t port; /* of the ioeventfd, 0: none */
+	uint16_t size;
+	bool enabled;
+	uint64_t desc; /* guest physical addresses */
+	uint64_t driver;
+	uint64_t device;
+};
+
+struct virtio_device {
+	struct pci *pci;
+	struct pci_device *pdev;
+	struct msix *msix;
+	const struct virtio_class *class;
+	const struct virtio_memory *memory;
+	const struct virtio_events *events;
+	unsigned int index;
+	char name[16];
+	unsigned int window; /* offset of the pci-cfg capability */
+
+	/* registers */
+	uint32_t device_feature_select;
+	uint32_t driver_feature_select;
+	uint64_t offered;
+	uint64_t driver_features;
+	uint16_t config_vector;
+	uint16_t queue_select;
+	uint8_t status;
+	uint8_t isr;
+	uint8_t generation;
+	struct virtio_queue queue[VIRTIO_QUEUES_MAX];
+	uint8_t config[VIRTIO_CONFIG_MAX];
+	size_t config_len;
+
+	/* the device process */
+	struct msg_link link;
+	void *link_watch;
+	bool hello;
+	bool live; /* it was told of the queues and not reset since */
+	bool resetting; /* it was told to reset and has not done so yet */
+	uint8_t status_before; /* what the guest reads meanwhile */
+	bool paused; /* the VM is, or is about to be */
+	bool stopping; /* it was told to stop and has not done so yet */
+};
+
+/* virtio_link.c */
+
+/* Tells the process what the driver has set up, if it is time to. */
+void virtio_link_push(struct virtio_device *);
+/* The driver has reset the device, whose registers are clear already. */
+void virtio_link_reset(struct virtio_device *);
+/* Closes the link, if there is one, without any effect on the guest. */
+void virtio_link_close(struct virtio_device *);
+
+/* virtio_pci.c */
+
+/* ioeventfds and watches, after what they depend on has changed. */
+void virtio_update(struct virtio_device *);
+/* Sends a configuration change interrupt. */
+void virtio_config_changed(struct virtio_device *);
+/* The device is of no use until the driver resets it. */
+void virtio_needs_reset(struct virtio_device *);
+/* Forgets what is pending in the queues' eventfds. */
+void virtio_drain(struct virtio_device *);
+
+#endif /* VIRTIO_STATE_H */

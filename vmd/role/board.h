@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The board of a VM: chips, PCI and the glue that ties them to libvmm and to
+ * the event loop of the VM process.
+ *
+ * Runs in the VM process.  Everything here wants the machine lock, which is
+ * board.lock.
+ */
+#ifndef BOARD_H
+#define BOARD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pci/machine.h"
+#include "pci/pci.h"
+#include "pci/virtio_pci.h"
+#include "role/terminal.h"
+#include "role/watch.h"
+#include "vm_error.h"
+#include "vmd_msg.h"
+
+struct vm;
+struct vmspec;
+
+#define BOARD_TIMERS_MAX 16
+#define BOARD_DEVICES_MAX (VMD_DEVICES_MAX + 1) /* and rng */
+
+struct board {
+	pthread_mutex_t lock;
+	struct vm *vm; /* owned: libvmm's */
+	struct machine machine;
+	struct watches *watches;
+	struct pci_host pci_host;
+	struct pci *pci;
+	struct pm *pm;
+	struct uart *uart;
+	struct terminal terminal;
+	struct virtio_memory memory;
+	struct virtio_events events;
+	struct virtio_device *device[BOARD_DEVICES_MAX];
+	unsigned int devices;
+
+	/* The guest wants to be switched off or reset; set once, by a vCPU
+	 * thread or the main thread. */
+	void (*power)(void *arg, enum machine_power);
+	void (*device_ready)(void *arg);
+	void (*device_stopped)(void *arg);
+	void *arg;
+	bool power_called;
+
+	/* The VM's clock and the timers on it. */
+	int timer_fd;
+	bool clock_stopped;
+	uint64_t clock_stopped_at; /* host time, while stopped */
+	uint64_t clock_behind; /* ns spent stopped so far */
+	struct {
+		struct machine_timer *timer; /* NULL: free */
+		uint64_t at;
+	} timers[BOARD_TIMERS_MAX];
+	struct board_watch {
+		struct board *board;
+		struct watch *watch;
+		void (*ready)(void *cb_arg);
+		void *cb_arg;
+	} watch[WATCH_MAX];
+};
+
+/*
+ * Builds the board of spec around vm (taken), in the caller's zeroed memory;
+ * callbacks and arg are set by the caller before.  VM_ERROR_OK or why not: the
+ * process then ends.
+ */
+enum vm_error board_init(struct board *, struct vm *vm, struct vmspec *spec);
+
+/* Adds a device to the bus; in the order of slots. */
+enum vm_error board_add_device(
+    struct board *, enum device_kind kind, unsigned int index);
+/* Gives a device its process; takes fd.  false: no such device. */
+bool board_attach(
+    struct board *, enum device_kind kind, unsigned int index, int fd);
+/* All devices' processes have said hello. */
+bool board_is_ready(const struct board *);
+
+/* Stops the VM's clock and its timers, and starts them again. */
+void board_clock_stop(struct board *);
+void board_clock_start(struct board *);
+
+#endif /* BOARD_H */

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The processes of one VM; see guest.h.  Runs in vmm.
+ */
+#include "role/guest.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "jail/jail.h"
+
+/* A device that died so often so soon after its start stays dead. */
+#define DEVICE_DEATHS_MAX 3
+#define DEVICE_SOON_MS 6000
+/* How long device processes may finish requests after their VM has ended. */
+static const struct timeval linger = { .tv_sec = 2 };
+
+/* The files that the VM process itself needs. */
+#define VM_KINDS                                         \
+	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |   \
+	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY | \
+	    1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING)
+
+static int64_t
+guest_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct guest *
+guest_new(struct guest_host *host, uint32_t id, struct vmspec *spec)
+{
+	struct guest *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		fatal("guest", "calloc");
+	g->host = host;
+	g->id = id;
+	g->spec = spec;
+	g->end.reason = END_DIED;
+	TAILQ_INIT(&g->procs);
+	memset(g->frames, 0xff, sizeof(g->frames));
+	return g;
+}
+
+static void
+guest_proc_free(struct guest_proc *p)
+{
+	TAILQ_REMOVE(&p->guest->procs, p, entry);
+	msg_link_fini(&p->link);
+	free(p);
+}
+
+void
+guest_free(struct guest *g)
+{
+	struct guest_proc *p;
+
+	while ((p = TAILQ_FIRST(&g->procs)) != NULL)
+		guest_proc_free(p);
+	for (unsigned int i = 0; i < VMD_NICS_MAX; i++)
+		for (unsigned int end = 0; end < 2; end++)
+			if (g->frames[i][end] != -1)
+				close(g->frames[i][end]);
+	if (g->killer != NULL)
+		event_free(g->killer);
+	vmspec_free(g->spec);
+	free(g);
+}
+
+/* --- spawning ------------------------------------------------------------- */
+
+/* The link to a process is gone: what it was is told by its end. */
+static void
+guest_proc_gone(void *arg, const char *why)
+{
+	struct guest_proc *p = arg;
+
+	log_debug("guest", "vm %s: link to %s: %s",
+	    p->guest->spec->start.target.name, role_name(p->role), why);
+	msg_link_fini(&p->link);
+	if (p->pid != 0 && strcmp(why, "end of stream") != 0)
+		kill(p->pid, SIGKILL);
+}
+
+static const struct {
+	enum msg_peer peer;
+	const msg_handler *handlers;
+} guest_roles[ROLE__MAX] = {
+	[ROLE_VM] = { PEER_VM, vmm_from_vm },
+	[ROLE_BLK] = { PEER_DEVICE, vmm_from_device },
+	[ROLE_NET] = { PEER_DEVICE, vmm_from_device },
+	[ROLE_USERNET] = { PEER_USERNET, vmm_from_usernet },
+};
+
+/* Spawns a process with a link and the descriptors given (borrowed). */
+static int
+guest_proc_spawn(struct guest_proc *p, const int *fds, size_t nfds)
+{
+	struct guest_host *h = p->guest->host;
+	const struct msg_log_level level = { .level = (uint32_t)h->verbose };
+	int sv[2], pidfd;
+	struct jail_spawn js = {
+		.js_role = p->role,
+		.js_root_fd = h->root_fd,
+		.js_exe_fd = h->exe_fd,
+		.js_fds = fds,
+		.js_nfds = nfds,
+		.js_uid = JAIL_SAME_UID,
+		.js_gid = (gid_t)-1,
+		.js_flags = h->jail_flags,
+	};
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
+		return -1;
+	js.js_sock = sv[1];
+	p->pid = jail_spawn(&js, &pidfd);
+	close(sv[1]);
+	if (p->pid == -1) {
+		p->pid = 0;
+		close(sv[0]);
+		return -1;
+	}
+	close(pidfd);
+	p->started_ms = guest_now_ms();
+	if (msg_link_init(&p->link, sv[0], PEER_VMM, guest_roles[p->role].peer,
+		guest_roles[p->role].handlers, p) == -1) {
+		close(sv[0]);
+		return -1;
+	}
+	msg_link_on_gone(&p->link, guest_proc_gone);
+	if (msg_link_attach(&p->link, h->base) == -1)
+		return -1;
+	return MSG_SEND(&p->link, MSG_LOG_LEVEL, p->guest->id, &level);
+}
+
+static struct guest_proc *
+guest_proc_new(
+    struct guest *g, enum role role, enum device_kind kind, unsigned int index)
+{
+	struct guest_proc *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		fatal("guest", "calloc");
+	p->guest = g;
+	p->role = role;
+	p->kind = kind;
+	p->index = index;
+	p->link.fd = -1;
+	TAILQ_INSERT_TAIL(&g->procs, p, entry);
+	return p;
+}
+
+/* The first message of a device or usernet process. */
+static struct msg_device_start
+guest_device_start(
+    const struct guest *g, enum device_kind kind, unsigned int index)
+{
+	struct msg_device_start m = { .kind = kind, .index = index };
+
+	MSG_STR(m.name, g->spec->start.target.name);
+	if (kind == DEVICE_BLK)
+		m.flags = g->spec->flags[VM_FILE_DISK][index];
+	if (kind == DEVICE_NET)
+		memcpy(m.mac, g->spec->start.nic[index].mac, sizeof(m.mac));
+	return m;
+}
+
+/* Gives the VM process its end of a device's socket (takes fd). */
+static int
+guest_device_link(
+    struct guest *g, enum device_kind kind, unsigned int index, int fd)
+{
+	const struct msg_device_start s = guest_device_start(g, kind, index);
+	struct msg_device_link m = {
+		.kind = kind, .index = index, .flags = (uint16_t)s.flags
+	};
+
+	memcpy(m.mac, s.mac, sizeof(m.mac));
+	return msg_send(
+	    &g->vm->link, MSG_DEVICE_LINK, g->id, fd, &m, sizeof(m), NULL, 0);
+}
+
+static int
+guest_backend(const struct guest *g, enum device_kind kind, unsigned int index)
+{
+	if (kind == DEVICE_BLK)
+		return vmspec_get(g->spec, VM_FILE_DISK, index);
+	if (kind == DEVICE_NET && g->frames[index][0] != -1)
+		return g->frames[index][0];
+	if (kind == DEVICE_NET)
+		return vmspec_get(g->spec, VM_FILE_TAP, index);
+	return -1;
+}
+
+/* The rng device has no backend: a device process there is serves it too. */
+static int
+guest_rng_start(struct guest *g, struct guest_proc *server)
+{
+	const struct msg_device_start m = guest_device_start(g, DEVICE_RNG, 0);
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
+		return -1;
+	if (msg_send(&server->link, MSG_DEVICE_ADD, g->id, sv[1], &m, sizeof(m),
+		NULL, 0) == -1) {
+		close(sv[0]);
+		return -1;
+	}
+	return guest_device_link(g, DEVICE_RNG, 0, sv[0]);
+}
+
+/* Whether this process is the one that serves the rng device, too. */
+static bool
+guest_serves_rng(const struct guest_proc *p)
+{
+	const struct guest_proc *first;
+
+	TAILQ_FOREACH(first, &p->guest->procs, entry)
+		if (first->role == ROLE_BLK || first->role == ROLE_NET)
+			break;
+	return first == p && p->kind != DEVICE_RNG;
+}
+
+static int
+guest_device_spawn(struct guest_proc *p)
+{
+	struct guest *g = p->guest;
+	const struct msg_device_start m =
+	    guest_device_start(g, p->kind, p->index);
+	int sv[2], fds[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
+		return -1;
+	fds[0] = sv[1];
+	fds[1] = guest_backend(g, p->kind, p->index);
+	r = guest_proc_spawn(p, fds, fds[1] == -1 ? 1 : 2);
+	close(sv[1]);
+	if (r == -1 || MSG_SEND(&p->link, MSG_DEVICE_START, g->id, &m) == -1) {
+		close(sv[0]);
+		return -1;
+	}
+	if (guest_device_link(g, p->kind, p->index, sv[0]) == -1)
+		return -1;
+	return guest_serves_rng(p) ? guest_rng_start(g, p) : 0;
+}
+
+static int
+guest_usernet_spawn(struct guest_proc *p)
+{
+	struct guest *g = p->guest;
+	const struct msg_device_start m =
+	    guest_device_start(g, DEVICE_NET, p->index);
+
+	if (guest_proc_spawn(p, &g->frames[p->index][1], 1) == -1)
+		return -1;
+	return MSG_SEND(&p->link, MSG_DEVICE_START, g->id, &m);
+}
+
+static int
+guest_spawn(struct guest_proc *p)
+{
+	if (p->role == ROLE_VM)
+		return guest_proc_spawn(p, NULL, 0);
+	if (p->role == ROLE_USERNET)
+		return guest_usernet_spawn(p);
+	return guest_device_spawn(p);
+}
+
+static int
+guest_nic_start(struct guest *g, unsigned int index)
+{
+	/* One datagram is one frame. */
+	if (g->spec->start.nic[index].type == NIC_USER) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+			g->frames[index]) == -1)
+			return -1;
+		if (guest_spawn(guest_proc_new(
+			g, ROLE_USERNET, DEVICE_NET, index)) == -1)
+			return -1;
+	}
+	return guest_spawn(guest_proc_new(g, ROLE_NET, DEVICE_NET, index));
+}
+
+static int
+guest_devices_start(struct guest *g)
+{
+	const struct msg_vm_start *m = &g->spec->start;
+
+	for (unsigned int i = 0; i < m->disks; i++)
+		if (guest_spawn(guest_proc_new(g, ROLE_BLK, DEVICE_BLK, i)) ==
+		    -1)
+			return -1;
+	for (unsigned int i = 0; i < m->nics; i++)
+		if (guest_nic_start(g, i) == -1)
+			return -1;
+	if (m->disks + m->nics == 0)
+		return guest_spawn(guest_proc_new(g, ROLE_BLK, DEVICE_RNG, 0));
+	return 0;
+}
+
+/* What a client may have left out of a start request must be there by now. */
+static bool
+guest_spec_ok(const struct vmspec *s)
+{
+	if (s->start.memory < VMD_MEMORY_MIN || s->start.cpus == 0)
+		return false;
+	for (unsigned int i = 0; i < s->start.disks; i++)
+		if (vmspec_get(s, VM_FILE_DISK, i) == -1)
+			return false;
+	for (unsigned int i = 0; i < s->start.nics; i++)
+		if (s->start.nic[i].type == NIC_AUTO ||
+		    (s->start.nic[i].type == NIC_TAP &&
+			vmspec_get(s, VM_FILE_TAP, i) == -1))
+			return false;
+	return true;
+}
+
+enum vm_error
+guest_start(struct guest *g)
+{
+	const struct msg_vm_file kvm = { .kind = VM_FILE_KVM };
+	struct msg_vm_pid pid;
+	int fd;
+
+	if (!guest_spec_ok(g->spec))
+		return VM_ERROR_INVALID;
+	g->vm = guest_proc_new(g, ROLE_VM, 0, 0);
+	if (guest_spawn(g->vm) == -1 || guest_devices_start(g) == -1) {
+		log_warn("guest", "vm %s: cannot start its processes",
+		    g->spec->start.target.name);
+		return VM_ERROR_SPAWN_FAILED;
+	}
+	pid.pid = g->vm->pid;
+	g->host->to_parent(
+	    g->host->arg, MSG_VM_PID, g->id, &pid, sizeof(pid), NULL, 0);
+	if ((fd = fcntl(g->host->kvm_fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return VM_ERROR_NO_KVM;
+	if (msg_send(&g->vm->link, MSG_VM_FILE, g->id, fd, &kvm, sizeof(kvm),
+		NULL, 0) == -1 ||
+	    vmspec_send(g->spec, &g->vm->link, g->id, VM_KINDS) == -1)
+		return VM_ERROR_SPAWN_FAILED;
+	return VM_ERROR_OK;
+}
+
+void
+guest_log_level(struct guest *g, uint32_t level)
+{
+	const struct msg_log_level m = { .level = level };
+	struct guest_proc *p;
+
+	TAILQ_FOREACH(p, &g->procs, entry)
+		if (msg_link_is_open(&p->link))
+			MSG_SEND(&p->link, MSG_LOG_LEVEL, g->id, &m);
+}
+
+/* --- ending --------------------------------------------------------------- */
+
+static void
+guest_killer_cb(int fd, short what, void *arg)
+{
+	struct guest *g = arg;
+	struct guest_proc *p;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(p, &g->procs, entry)
+		if (p->pid != 0)
+			kill(p->pid, SIGKILL);
+}
+
+/* Tells the parent once nothing is left of the VM. */
+static void
+guest_finish(struct guest *g)
+{
+	struct guest_host *h = g->host;
+	struct guest_proc *p;
+
+	TAILQ_FOREACH(p, &g->procs, entry)
+		if (p->pid != 0)
+			return;
+	h->to_parent(h->arg, MSG_VM_EXITED, g->id, &g->end, sizeof(g->end),
+	    g->detail, g->detail_len);
+	h->ended(h->arg, g);
+}
+
+void
+guest_end(struct guest *g, enum vm_end reason)
+{
+	struct guest_proc *p;
+
+	if (g->ending)
+		return;
+	g->ending = true;
+	if (g->end.reason == END_DIED)
+		g->end.reason = reason;
+	if (g->vm != NULL && g->vm->pid != 0)
+		kill(g->vm->pid, SIGKILL);
+	/* A device process ends when its links do; a usernet has no work worth
+	 * finishing. */
+	TAILQ_FOREACH(p, &g->procs, entry) {
+		msg_link_fini(&p->link);
+		if (p->role == ROLE_USERNET && p->pid != 0)
+			kill(p->pid, SIGKILL);
+	}
+	g->killer = evtimer_new(g->host->base, guest_killer_cb, g);
+	if (g->killer == NULL || event_add(g->killer, &linger) == -1)
+		guest_killer_cb(-1, 0, g);
+	guest_finish(g);
+}
+
+/* The VM process is reaped. */
+static void
+guest_vm_ended(struct guest *g, int status)
+{
+	g->end.status = status;
+	if (WIFSIGNALED(status) && !g->ending)
+		log_warnx("guest", "vm %s: its process died of signal %d (%s)",
+		    g->spec->start.target.name, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	g->vm = NULL;
+	guest_end(g, END_DIED);
+}
+
+static void
+guest_respawn(struct guest_proc *p)
+{
+	struct guest *g = p->guest;
+	bool soon = guest_now_ms() - p->started_ms < DEVICE_SOON_MS;
+
+	p->deaths = soon ? p->deaths + 1 : 1;
+	if (p->deaths >= DEVICE_DEATHS_MAX) {
+		log_warnx("guest", "vm %s: %s%u died too often and stays off",
+		    g->spec->start.target.name, role_name(p->role), p->index);
+		return;
+	}
+	if (guest_spawn(p) == -1)
+		log_warn("guest", "vm %s: cannot restart %s%u",
+		    g->spec->start.target.name, role_name(p->role), p->index);
+}
+
+bool
+guest_reaped(struct guest *g, pid_t pid, int status)
+{
+	struct guest_proc *p;
+
+	TAILQ_FOREACH(p, &g->procs, entry)
+		if (p->pid == pid)
+			break;
+	if (p == NULL)
+		return false;
+	p->pid = 0;
+	/* What it said before it ended is read first. */
+	if (msg_link_is_open(&p->link))
+		msg_link_read(&p->link);
+	msg_link_fini(&p->link);
+	if (p->role == ROLE_VM)
+		guest_vm_ended(g, status);
+	else if (g->ending)
+		guest_finish(g);
+	else {
+		log_warnx("guest", "vm %s: %s%u ended (%s %d): restarted",
+		    g->spec->start.target.name, role_name(p->role), p->index,
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status));
+		guest_respawn(p);
+	}
+	return true;
+}
+
+/* --- messages of a VM's processes ----------------------------------------- */
+
+static void
+guest_to_parent(void *arg, struct msg *m)
+{
+	struct guest_proc *p = arg;
+	struct guest_host *h = p->guest->host;
+
+	h->to_parent(h->arg, m->type, p->guest->id, m->payload,
+	    msg_payload_size(m->type), m->tail, m->tail_len);
+}
+
+static void
+guest_vm_ready(void *arg, struct msg *m)
+{
+	struct guest_proc *p = arg;
+
+	if (p->guest->answered)
+		return;
+	p->guest->answered = true;
+	guest_to_parent(arg, m);
+}
+
+/* The last word of a VM process: why it ends.  Its end itself is seen by
+ * waitpid(2). */
+static void
+guest_vm_exiting(void *arg, struct msg *m)
+{
+	struct guest *g = ((struct guest_proc *)arg)->guest;
+	const struct msg_vm_exited *e = m->payload;
+
+	if (g->ending || e->reason > END_DIED)
+		return;
+	g->end = *e;
+	g->detail_len =
+	    m->tail_len < sizeof(g->detail) ? m->tail_len : sizeof(g->detail);
+	memcpy(g->detail, m->tail, g->detail_len);
+}
+
+const msg_handler vmm_from_vm[MSG__COUNT] = {
+	[MSG_VM_READY] = guest_vm_ready,
+	[MSG_VM_STATE] = guest_to_parent,
+	[MSG_VM_EXITING] = guest_vm_exiting,
+	[MSG_LOG_LINE] = guest_to_parent,
+};
+
+const msg_handler vmm_from_device[MSG__COUNT] = {
+	[MSG_LOG_LINE] = guest_to_parent,
+};
+
+const msg_handler vmm_from_usernet[MSG__COUNT] = {
+	[MSG_LOG_LINE] = guest_to_parent,
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One VM as vmm sees it: the processes it is made of.  Spawned together, ended
+ * together; a device process that dies alone is replaced.
+ *
+ * Runs in vmm, which is unprivileged and single-threaded.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "ipc/msg.h"
+#include "ipc/vmspec.h"
+#include "jail/role_id.h"
+#include "role/role.h"
+
+struct event;
+struct event_base;
+struct guest;
+
+/* One process of a VM. */
+struct guest_proc {
+	TAILQ_ENTRY(guest_proc) entry;
+	struct guest *guest;
+	enum role role;
+	enum device_kind kind; /* of a device process */
+	unsigned int index; /* among its kind; of a usernet, that of its NIC */
+	pid_t pid; /* 0: reaped */
+	struct msg_link link;
+	unsigned int deaths; /* in a row, each soon after the last */
+	int64_t started_ms;
+};
+
+/* What guests need of vmm; the same for all. */
+struct guest_host {
+	struct event_base *base;
+	struct msg_link *parent;
+	void (*to_parent)(void *arg, enum msg_type, uint32_t vm_id,
+	    const void *payload, size_t len, const void *tail, size_t tail_len);
+	/* The last process is reaped and the parent is told: the guest may be
+	 * freed. */
+	void (*ended)(void *arg, struct guest *);
+	void *arg;
+	int kvm_fd; /* borrowed; -1: none yet */
+	int root_fd; /* borrowed: the empty directory */
+	int exe_fd; /* borrowed: the binary */
+	int verbose;
+	unsigned int jail_flags;
+};
+
+struct guest {
+	TAILQ_ENTRY(guest) entry;
+	struct guest_host *host;
+	uint32_t id;
+	struct vmspec *spec; /* owned */
+	TAILQ_HEAD(, guest_proc) procs;
+	struct guest_proc *vm; /* NULL: gone */
+	int frames[VMD_NICS_MAX][2]; /* owned: user network, device end first */
+	struct event *killer; /* set while ending: who is left gets SIGKILL */
+	struct msg_vm_exited end; /* how it ended */
+	char detail[VMD_DETAIL_MAX];
+	size_t detail_len;
+	bool ending;
+	bool answered; /* the parent got its VM_READY */
+};
+
+/* Returns owned; takes spec. */
+struct guest *guest_new(struct guest_host *, uint32_t id, struct vmspec *);
+/* Only when every process is reaped. */
+void guest_free(struct guest *);
+
+/* Spawns everything.  VM_ERROR_OK, or why not: then guest_end() is next. */
+enum vm_error guest_start(struct guest *);
+/* Ends it: the VM process at once, devices when they have finished. */
+void guest_end(struct guest *, enum vm_end reason);
+/* A child of vmm ended.  False: it is none of this guest's. */
+bool guest_reaped(struct guest *, pid_t pid, int status);
+/* To every process of the guest. */
+void guest_log_level(struct guest *, uint32_t level);
+
+#endif /* GUEST_H */

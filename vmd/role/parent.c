@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Role parent: the daemon's first process.  Runs as root, or as the ordinary
+ * user who started it; owns the list of VMs, the control socket's name and its
+ * three children control, priv and vmm, which it starts again when they die.
+ *
+ * This file is about processes, the socket and signals; see parent.h for the
+ * others.
+ */
+#include "role/parent.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "ipc/vmspec.h"
+
+#define SOCKET_BACKLOG 64
+#define ENDING_S 10
+/* A child that dies so soon after its start, so often, ends the daemon. */
+#define CHILD_SOON_MS 2000
+#define CHILD_DEATHS_MAX 5
+
+static void parent_spawn(struct parent_proc *);
+
+int64_t
+parent_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct session *
+parent_session(struct parent *p, uint32_t id)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &p->sessions, entry)
+		if (s->id == id)
+			return s;
+	return NULL;
+}
+
+struct msg_link *
+parent_link(struct parent *p, int proc)
+{
+	return &p->proc[proc].link;
+}
+
+void
+parent_log_line(void *arg, struct msg *m)
+{
+	const struct msg_log_line *l = m->payload;
+	char process[sizeof(l->process) + 1];
+
+	(void)arg;
+	MSG_STR(process, l->process);
+	/* A child cannot end the daemon by a word. */
+	log_relay(l->level == LOG_LEVEL_FATAL ? LOG_LEVEL_WARN : l->level,
+	    process, m->tail, m->tail_len);
+}
+
+static void
+parent_link_done(void *arg, struct msg *m)
+{
+	const struct msg_link_done *done = m->payload;
+	struct parent *p = ((struct parent_proc *)arg)->parent;
+	const struct vment *v = vmlist_find_id(&p->vms, done->cookie);
+
+	if (done->sys_errno != 0)
+		log_warnx("vm", "%s: cannot set up its tap: %s",
+		    v != NULL ? v->name : "?", strerror((int)done->sys_errno));
+}
+
+const msg_handler parent_from_priv[MSG__COUNT] = {
+	[MSG_LINK_DONE] = parent_link_done,
+	[MSG_LOG_LINE] = parent_log_line,
+};
+
+/* --- children --------------------------------------------------------------
+ */
+
+/* A child that breaks the rules is killed; its end is seen by waitpid(2). */
+static void
+parent_child_gone(void *arg, const char *why)
+{
+	struct parent_proc *c = arg;
+
+	if (!c->parent->ending)
+		log_debug("vmd", "%s: %s", role_name(c->role), why);
+	msg_link_fini(&c->link);
+	if (c->pid != 0)
+		kill(c->pid, SIGKILL);
+}
+
+/* What else died with a child. */
+static void
+parent_child_lost(struct parent_proc *c)
+{
+	struct parent *p = c->parent;
+	struct session *s;
+
+	if (c == &p->proc[PROC_CONTROL])
+		while ((s = TAILQ_FIRST(&p->sessions)) != NULL)
+			request_session_close(p, s);
+	if (c == &p->proc[PROC_VMM]) {
+		p->kvm_sent = false;
+		vmstart_all_ended(p);
+	}
+}
+
+static void
+parent_child_reaped(struct parent_proc *c, int status)
+{
+	struct parent *p = c->parent;
+	bool soon = parent_now_ms() - c->started_ms < CHILD_SOON_MS;
+
+	c->pid = 0;
+	/* Its last words first. */
+	if (msg_link_is_open(&c->link))
+		msg_link_read(&c->link);
+	msg_link_fini(&c->link);
+	parent_child_lost(c);
+	if (p->ending)
+		return;
+	c->deaths = soon ? c->deaths + 1 : 1;
+	log_warnx("vmd", "%s ended (%s %d)", role_name(c->role),
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (c->deaths >= CHILD_DEATHS_MAX) {
+		log_warnx("vmd", "%s does not stay up: the daemon ends",
+		    role_name(c->role));
+		parent_end(p);
+		return;
+	}
+	parent_spawn(c);
+}
+
+static void
+parent_sigchld_cb(int sig, short what, void *arg)
+{
+	struct parent *p = arg;
+	pid_t pid;
+	int status;
+
+	(void)sig;
+	(void)what;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (int i = 0; i < PROC__COUNT; i++)
+			if (p->proc[i].pid == pid)
+				parent_child_reaped(&p->proc[i], status);
+}
+
+static void
+parent_spawn(struct parent_proc *c)
+{
+	struct parent *p = c->parent;
+	const struct msg_log_level level = { .level =
+						 (uint32_t)log_getverbose() };
+	struct jail_spawn js = {
+		.js_role = c->role,
+		.js_root_fd = p->root_fd,
+		.js_exe_fd = p->exe_fd,
+		.js_uid = c->role == ROLE_PRIV ? JAIL_SAME_UID : p->jail_uid,
+		.js_gid = p->jail_gid,
+		.js_flags = p->options->jail_debug ? JAIL_DEBUG : 0,
+	};
+	int sv[2], pidfd;
+
+	if (c->role == ROLE_CONTROL) {
+		js.js_fds = &p->listen_fd;
+		js.js_nfds = 1;
+	}
+	if (c->role == ROLE_SUPERVISOR) {
+		js.js_fds = &p->root_fd;
+		js.js_nfds = 1;
+		js.js_flags |= p->vmm_jail_flags;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
+		fatal("vmd", "socketpair");
+	js.js_sock = sv[1];
+	if ((c->pid = jail_spawn(&js, &pidfd)) == -1)
+		fatal("vmd", "cannot start %s", role_name(c->role));
+	close(sv[1]);
+	close(pidfd);
+	c->started_ms = parent_now_ms();
+	if (msg_link_init(
+		&c->link, sv[0], PEER_PARENT, c->peer, c->handlers, c) == -1 ||
+	    msg_link_attach(&c->link, p->base) == -1)
+		fatal("vmd", "cannot talk to %s", role_name(c->role));
+	msg_link_on_gone(&c->link, parent_child_gone);
+	MSG_SEND(&c->link, MSG_LOG_LEVEL, 0, &level);
+}
+
+static void
+parent_spawn_all(struct parent *p)
+{
+	static const struct {
+		enum role role;
+		enum msg_peer peer;
+		const msg_handler *handlers;
+	} rows[PROC__COUNT] = {
+		[PROC_CONTROL] = { ROLE_CONTROL, PEER_CONTROL,
+		    parent_from_control },
+		[PROC_PRIV] = { ROLE_PRIV, PEER_PRIV, parent_from_priv },
+		[PROC_VMM] = { ROLE_SUPERVISOR, PEER_VMM, parent_from_vmm },
+	};
+
+	for (int i = 0; i < PROC__COUNT; i++) {
+		struct parent_proc *c = &p->proc[i];
+
+		c->parent = p;
+		c->role = rows[i].role;
+		c->peer = rows[i].peer;
+		c->handlers = rows[i].handlers;
+		c->link.fd = -1;
+		/* An ordinary user's daemon has no taps to set up. */
+		if (i != PROC_PRIV || p->is_root)
+			parent_spawn(c);
+	}
+}
+
+/* --- the control socket ----------------------------------------------------
+ */
+
+static char *
+parent_socket_path(const struct parent_options *o)
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+	char *path;
+
+	if (o->socket_path != NULL)
+		path = strdup(o->socket_path);
+	else if (geteuid() == 0)
+		path = strdup(VMD_SOCKET);
+	else if (dir == NULL || dir[0] != '/')
+		fatalx("vmd",
+		    "XDG_RUNTIME_DIR is not set: name a socket "
+		    "with -S");
+	else if (asprintf(&path, "%s/%s", dir, VMD_SOCKET_NAME) == -1)
+		path = NULL;
+	if (path == NULL)
+		fatal("vmd", "socket path");
+	return path;
+}
+
+static void
+parent_listen(struct parent *p)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	mode_t old;
+	int fd;
+
+	if (strlcpy(sun.sun_path, p->socket_path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path))
+		fatalx("vmd", "%s: socket path too long", p->socket_path);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		fatal("vmd", "socket");
+	/* A socket that answers belongs to another daemon. */
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		fatalx("vmd", "%s: another vmd is running", p->socket_path);
+	if (errno == ECONNREFUSED && unlink(p->socket_path) == -1)
+		fatal("vmd", "%s", p->socket_path);
+	close(fd);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	old = umask(p->is_root ? 0117 : 0177);
+	if (fd == -1 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
+	    listen(fd, SOCKET_BACKLOG) == -1)
+		fatal("vmd", "%s", p->socket_path);
+	umask(old);
+	p->listen_fd = fd;
+}
+
+void
+parent_socket_owner(struct parent *p, bool given, uid_t uid, int64_t gid)
+{
+	if (!p->is_root) {
+		if (given)
+			log_warnx("conf", "socket owner: needs root's daemon");
+		return;
+	}
+	if (chown(p->socket_path, given ? uid : 0,
+		given && gid != -1 ? (gid_t)gid : 0) == -1)
+		log_warn("vmd", "%s: cannot change its owner", p->socket_path);
+}
+
+/* --- the end ----------------------------------------------------------------
+ */
+
+void
+parent_vms_ended(struct parent *p)
+{
+	struct vment *v;
+
+	TAILQ_FOREACH(v, &p->vms.vms, entry)
+		if (!vment_is_stopped(v))
+			return;
+	event_base_loopbreak(p->base);
+}
+
+static void
+parent_ending_cb(int fd, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(p->base);
+}
+
+void
+parent_end(struct parent *p)
+{
+	const struct timeval limit = { .tv_sec = ENDING_S };
+	struct vment *v;
+
+	if (p->ending)
+		return;
+	log_info("vmd", "terminating");
+	p->ending = true;
+	TAILQ_FOREACH(v, &p->vms.vms, entry)
+		if (!vment_is_stopped(v))
+			vmstart_stop(p, v, true);
+	p->ending_timer = evtimer_new(p->base, parent_ending_cb, p);
+	if (p->ending_timer != NULL)
+		event_add(p->ending_timer, &limit);
+	parent_vms_ended(p);
+}
+
+/* Children end when their links do. */
+static void
+parent_reap_all(struct parent *p)
+{
+	for (int i = 0; i < PROC__COUNT; i++)
+		msg_link_fini(&p->proc[i].link);
+	for (int i = 0; i < PROC__COUNT; i++)
+		if (p->proc[i].pid != 0)
+			waitpid(p->proc[i].pid, NULL, 0);
+	unlink(p->socket_path);
+}
+
+static void
+parent_signal_cb(int sig, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	(void)what;
+	if (sig != SIGHUP)
+		parent_end(p);
+	else if (reload_conf(p, false, NULL, 0) == 0)
+		log_info("vmd", "configuration reloaded");
+}
+
+/* --- the beginning ----------------------------------------------------------
+ */
+
+static void
+parent_signals(struct parent *p)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	struct event *ev;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	for (size_t i = 0; i < (sizeof(signals) / sizeof(signals[0])); i++) {
+		ev = evsignal_new(p->base, signals[i], parent_signal_cb, p);
+		if (ev == NULL || event_add(ev, NULL) == -1)
+			fatalx("vmd", "out of memory");
+	}
+	ev = evsignal_new(p->base, SIGCHLD, parent_sigchld_cb, p);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatalx("vmd", "out of memory");
+}
+
+static void
+parent_user(struct parent *p)
+{
+	struct passwd *pw;
+
+	p->uid = geteuid();
+	p->is_root = p->uid == 0;
+	p->jail_uid = JAIL_SAME_UID;
+	p->jail_gid = (gid_t)-1;
+	if (!p->is_root)
+		return;
+	if ((pw = getpwnam(VMD_USER)) == NULL)
+		fatalx("vmd",
+		    "user %s does not exist: make it with "
+		    "systemd-sysusers, or useradd -r %s",
+		    VMD_USER, VMD_USER);
+	p->jail_uid = pw->pw_uid;
+	p->jail_gid = pw->pw_gid;
+	p->vmm_jail_flags = jail_probe(p->jail_uid, p->jail_gid);
+}
+
+/*
+ * Goes to the background.  The process that the user started stays until the
+ * daemon serves its socket, so that its exit status is the truth.  Returns the
+ * descriptor to report that on.
+ */
+static int
+parent_daemonize(void)
+{
+	char ready;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		fatal("vmd", "pipe");
+	switch (fork()) {
+	case -1:
+		fatal("vmd", "fork");
+	case 0:
+		close(fds[0]);
+		if (setsid() == -1)
+			fatal("vmd", "setsid");
+		return fds[1];
+	default:
+		close(fds[1]);
+		_exit(read(fds[0], &ready, 1) == 1 ? 0 : 1);
+	}
+}
+
+static void
+parent_background(int ready_fd)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd == -1 || dup2(fd, 0) == -1 || dup2(fd, 1) == -1 ||
+	    dup2(fd, 2) == -1 || chdir("/") == -1)
+		fatal("vmd", "/dev/null");
+	close(fd);
+	log_init("vmd", LOG_TO_SYSLOG);
+	if (write(ready_fd, "", 1) == -1)
+		log_warn("vmd", "nobody waits for the daemon to be ready");
+	close(ready_fd);
+}
+
+static void
+parent_jail(struct parent *p)
+{
+	struct jail_params params = { .jp_uid = JAIL_SAME_UID,
+		.jp_gid = (gid_t)-1,
+		.jp_root_fd = -1,
+		.jp_exe_fd = p->exe_fd,
+		.jp_flags = p->options->jail_debug ? JAIL_DEBUG : 0 };
+	struct jail_report report;
+	char text[512];
+
+	if (jail_enter(ROLE_PARENT, &params, &report) == -1)
+		fatal("jail", "cannot close the sandbox of the parent");
+	if (report.jr_missing != 0)
+		log_debug("jail", "%s",
+		    jail_report_text(&report, text, sizeof(text)));
+}
+
+int
+parent_main(const struct parent_options *o)
+{
+	struct parent p;
+	int ready_fd = -1;
+
+	if (o->check_only)
+		return reload_check(o);
+	memset(&p, 0, sizeof(p));
+	p.options = o;
+	vmlist_init(&p.vms);
+	TAILQ_INIT(&p.sessions);
+	log_init("vmd", LOG_TO_STDERR);
+	log_setverbose(o->verbose);
+	parent_user(&p);
+	p.socket_path = parent_socket_path(o);
+	if (!o->foreground)
+		ready_fd = parent_daemonize();
+	if ((p.exe_fd = jail_open_self()) == -1 ||
+	    (p.root_fd = jail_empty_dir(NULL)) == -1)
+		fatal("vmd", "cannot prepare the sandbox");
+	parent_listen(&p);
+	if ((p.base = event_base_new()) == NULL)
+		fatalx("vmd", "no event loop");
+	parent_signals(&p);
+	parent_spawn_all(&p);
+	parent_jail(&p);
+	if (reload_conf(&p, o->conf_path != NULL, NULL, 0) == -1)
+		fatalx("vmd", "the configuration has errors");
+	log_info("vmd", "startup, socket %s", p.socket_path);
+	if (ready_fd != -1)
+		parent_background(ready_fd);
+	event_base_dispatch(p.base);
+	parent_reap_all(&p);
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The parent's state, shared by the files that make up that role: parent.c
+ * (processes and signals), vmstart.c (VMs), request.c (clients), reload.c
+ * (vm.conf).
+ *
+ * The parent is the only process that opens files, ptys and taps.  It never
+ * sees a byte that a guest made, but answers messages of less privileged
+ * processes: a message that breaks the rules costs its sender its life, and
+ * the parent starts that role again.
+ */
+#ifndef PARENT_H
+#define PARENT_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "ipc/msg.h"
+#include "jail/jail.h"
+#include "role/role.h"
+#include "role/vmlist.h"
+#include "vm_error.h"
+
+struct event;
+struct event_base;
+
+/* A client, as control announced it. */
+struct session {
+	TAILQ_ENTRY(session) entry;
+	uint32_t id;
+	uid_t uid;
+	struct vmspec *spec; /* being described; NULL: nothing */
+	enum vm_error spec_error;
+};
+
+/* One of the parent's own children: control, priv, vmm. */
+struct parent_proc {
+	struct parent *parent;
+	enum role role;
+	enum msg_peer peer;
+	const msg_handler *handlers;
+	pid_t pid; /* 0: not running */
+	struct msg_link link;
+	int64_t started_ms;
+	unsigned int deaths; /* in a row, each soon after its start */
+};
+
+enum { PROC_CONTROL, PROC_PRIV, PROC_VMM, PROC__COUNT };
+
+struct parent {
+	const struct parent_options *options;
+	struct event_base *base;
+	struct parent_proc proc[PROC__COUNT];
+	struct vmlist vms;
+	TAILQ_HEAD(, session) sessions;
+	const char *conf_path;
+	char *socket_path; /* owned */
+	uid_t uid; /* whom the daemon runs for */
+	bool is_root;
+	uid_t jail_uid; /* whom its children become */
+	gid_t jail_gid;
+	int listen_fd;
+	int root_fd; /* the empty directory of the jails */
+	int exe_fd;
+	bool kvm_sent; /* vmm has the descriptor */
+	unsigned int vmm_jail_flags;
+	bool ending; /* the daemon shuts down */
+	struct event *ending_timer;
+};
+
+int64_t parent_now_ms(void);
+struct session *parent_session(struct parent *, uint32_t id);
+struct msg_link *parent_link(struct parent *, int proc);
+/* Writes a line of a child to the log. */
+void parent_log_line(void *arg, struct msg *);
+/* Gives the control socket to whom vm.conf says (given), or to the user the
+ * daemon runs for. */
+void parent_socket_owner(struct parent *, bool given, uid_t uid, int64_t gid);
+/* Begins the end of the daemon. */
+void parent_end(struct parent *);
+/* All VMs are gone: nothing is left to wait for. */
+void parent_vms_ended(struct parent *);
+
+/* --- vmstart.c --------------------------------------------------------------
+ */
+
+/*
+ * Starts v.  extra (may be NULL, taken) is what the requester gave on top of
+ * the definition.  The answer goes to the waiters of WAIT_START; on an error
+ * result is filled in, detail too, and nothing is left behind.
+ */
+enum vm_error vmstart_start(struct parent *, struct vment *,
+    struct vmspec *extra, uid_t uid, struct msg_result *result, char *detail,
+    size_t detail_size);
+/* Asks it to end.  force: at once. */
+void vmstart_stop(struct parent *, struct vment *, bool force);
+/* vmm is gone, and with it every VM. */
+void vmstart_all_ended(struct parent *);
+
+/* --- request.c --------------------------------------------------------------
+ */
+
+void request_session_close(struct parent *, struct session *);
+/* Answers a client; detail may be empty. */
+void request_answer(struct parent *, uint32_t client, const struct msg_result *,
+    const char *detail);
+/* Answers every client that waits for something of v. */
+void request_answer_waiters(struct parent *, struct vment *, enum waiter_for,
+    const struct msg_result *, const char *detail);
+/* A result about v without an error. */
+struct msg_result request_result(const struct vment *, enum vm_error);
+
+/* --- reload.c ---------------------------------------------------------------
+ */
+
+/*
+ * Reads vm.conf.  Once the whole file is good: stopped VMs that it no longer
+ * has are forgotten, new ones are added, and those it enables are started.
+ * -1: it has errors, which were logged, and nothing changed; first then holds
+ * the first of them.
+ */
+int reload_conf(struct parent *, bool must_exist, char *first, size_t size);
+/* For vmd -n: prints errors to stderr.  The exit status. */
+int reload_check(const struct parent_options *);
+
+#endif /* PARENT_H */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From vm.conf to the list of VMs.  Runs in the parent; the parser itself opens
+ * files and changes nothing else, so a wrong file leaves the daemon as it was.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "ipc/log.h"
+#include "ipc/vmspec.h"
+#include "role/parent.h"
+
+struct reload {
+	char *first; /* the first error; may be NULL */
+	size_t size;
+	bool to_stderr;
+};
+
+static void
+reload_report(enum conf_severity severity, const char *text, void *arg)
+{
+	struct reload *r = arg;
+
+	if (severity == CONF_ERROR && r->first != NULL && r->first[0] == '\0')
+		strlcpy(r->first, text, r->size);
+	if (r->to_stderr)
+		fprintf(stderr, "%s\n", text);
+	else if (severity == CONF_NOTE)
+		log_info("conf", "%s", text);
+	else
+		log_warnx("conf", "%s", text);
+}
+
+static struct conf *
+reload_parse(const struct parent_options *o, bool must_exist, struct reload *r)
+{
+	const struct conf_input in = {
+		.path = o->conf_path != NULL ? o->conf_path : VMD_CONF,
+		.defs = o->macros,
+		.flags = must_exist ? CONF_MUST_EXIST : 0,
+		.report = reload_report,
+		.arg = r,
+	};
+
+	return conf_parse(&in);
+}
+
+static char *
+reload_strdup(const char *s)
+{
+	char *copy;
+
+	if (s == NULL)
+		return NULL;
+	if ((copy = strdup(s)) == NULL)
+		fatal("conf", "strdup");
+	return copy;
+}
+
+static void
+reload_nics(const struct conf_vm *c, struct msg_vm_start *m)
+{
+	m->nics = c->interfaces;
+	for (uint32_t i = 0; i < c->nnics && i < VMD_NICS_MAX; i++) {
+		const struct conf_nic *nic = &c->nics[i];
+
+		m->nic[i].type = (uint8_t)nic->type;
+		m->nic[i].flags = nic->down ? NIC_DOWN : 0;
+		memcpy(m->nic[i].mac, nic->mac, sizeof(m->nic[i].mac));
+		strlcpy(
+		    m->nic[i].ifname, nic->ifname, sizeof(m->nic[i].ifname));
+	}
+}
+
+/* A definition: as a start request, with paths in place of descriptors. */
+static struct vmspec *
+reload_spec(const struct conf_vm *c)
+{
+	struct vmspec *s = vmspec_new();
+
+	s->start.memory = c->memory;
+	s->start.cpus = c->cpus;
+	s->start.disks = c->ndisks;
+	strlcpy(s->start.target.name, c->name, sizeof(s->start.target.name));
+	reload_nics(c, &s->start);
+	s->path[VM_FILE_KERNEL][0] = reload_strdup(c->boot);
+	s->path[VM_FILE_INITRD][0] = reload_strdup(c->initrd);
+	for (uint32_t i = 0; i < c->ndisks; i++)
+		s->path[VM_FILE_DISK][i] = reload_strdup(c->disks[i].path);
+	s->cmdline = reload_strdup(c->cmdline);
+	return s;
+}
+
+static void
+reload_define(struct parent *p, const struct conf_vm *c)
+{
+	uid_t uid = c->owner.uid == CONF_OWNER_SELF ? p->uid : c->owner.uid;
+	struct vment *v = vmlist_find_name(&p->vms, c->name);
+
+	if (v == NULL && (v = vmlist_add(&p->vms, c->name, uid)) == NULL) {
+		log_warn("conf", "vm \"%s\" failed", c->name);
+		return;
+	}
+	v->uid = uid;
+	v->gid = c->owner.gid;
+	v->defined = v->seen = true;
+	v->boots = !c->disabled;
+	/* What runs goes on as it was started. */
+	vmspec_free(v->def);
+	v->def = reload_spec(c);
+}
+
+/* Definitions that are gone: a stopped VM is forgotten, a running one is when
+ * it ends. */
+static void
+reload_forget(struct parent *p)
+{
+	struct vment *v, *next;
+
+	TAILQ_FOREACH_SAFE(v, &p->vms.vms, entry, next) {
+		if (v->seen || !v->defined)
+			continue;
+		v->defined = v->boots = false;
+		if (vment_is_stopped(v))
+			vmlist_remove(&p->vms, v);
+	}
+}
+
+static void
+reload_start(struct parent *p)
+{
+	char detail[VMD_DETAIL_MAX + 1];
+	struct msg_result r;
+	struct vment *v;
+
+	TAILQ_FOREACH(v, &p->vms.vms, entry) {
+		if (!v->boots || !vment_is_stopped(v))
+			continue;
+		if (vmstart_start(p, v, NULL, v->uid, &r, detail,
+			sizeof(detail)) != VM_ERROR_OK)
+			log_warnx("vm", "%s (vm %u): %s%s%s%s", v->name, v->id,
+			    detail,
+			    detail[0] == '\0'		    ? ""
+				: vm_error_is_file(r.error) ? " "
+							    : ": ",
+			    vm_error_text(r.error),
+			    r.sys_errno != 0 ? strerror((int)r.sys_errno) : "");
+	}
+}
+
+int
+reload_conf(struct parent *p, bool must_exist, char *first, size_t size)
+{
+	struct reload r = { .first = first, .size = size };
+	struct conf *conf = reload_parse(p->options, must_exist, &r);
+	const struct conf_vm *c;
+	struct vment *v;
+
+	if (conf == NULL)
+		return -1;
+	TAILQ_FOREACH(v, &p->vms.vms, entry)
+		v->seen = false;
+	TAILQ_FOREACH(c, &conf->vms, entry)
+		reload_define(p, c);
+	reload_forget(p);
+	parent_socket_owner(p, conf->socket_owner.uid != CONF_OWNER_SELF,
+	    conf->socket_owner.uid, conf->socket_owner.gid);
+	conf_free(conf);
+	reload_start(p);
+	return 0;
+}
+
+int
+reload_check(const struct parent_options *o)
+{
+	struct reload r = { .to_stderr = true };
+	struct conf *conf = reload_parse(o, o->conf_path != NULL, &r);
+
+	if (conf == NULL)
+		return 1;
+	conf_free(conf);
+	fprintf(stderr, "configuration OK\n");
+	return 0;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The vCPU threads; see vcpus.h.  Runs in the VM process.
+ */
+#include "role/vcpus.h"
+
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "pci/bus.h"
+#include "role/board.h"
+#include "vmm.h"
+
+/* Enough for the bus, the chips and a log line. */
+#define VCPU_STACK (256U * 1024)
+
+struct vcpu_arg {
+	struct vcpus *vcpus;
+	unsigned int id;
+};
+
+/* --- starting --------------------------------------------------------------
+ */
+
+static struct vcpu_seg
+vcpus_segment(const struct boot_segment *s)
+{
+	const struct vcpu_seg seg = { .base = s->base,
+		.limit = s->limit,
+		.access = s->access,
+		.selector = s->selector };
+
+	return seg;
+}
+
+static int
+vcpus_boot(struct vcpu *vcpu, const struct boot_cpu *cpu)
+{
+	struct vcpu_sregs s;
+	struct vcpu_regs r;
+
+	if (cpu->mode == BOOT_RESET)
+		return 0;
+	if (vcpu_get_sregs(vcpu, &s) == -1 || vcpu_get_regs(vcpu, &r) == -1)
+		return -1;
+	s.cs = vcpus_segment(&cpu->code);
+	s.ds = s.es = s.fs = s.gs = s.ss = vcpus_segment(&cpu->data);
+	s.tr = vcpus_segment(&cpu->task);
+	s.gdtr.base = cpu->gdt_base;
+	s.gdtr.limit = cpu->gdt_limit;
+	s.cr0 = cpu->cr0;
+	s.cr3 = cpu->cr3;
+	s.cr4 = cpu->cr4;
+	s.efer = cpu->efer;
+	r.rax = cpu->rax;
+	r.rbx = cpu->rbx;
+	r.rsi = cpu->rsi;
+	r.rsp = cpu->rsp;
+	r.rip = cpu->rip;
+	r.rflags = cpu->rflags;
+	if (vcpu_set_sregs(vcpu, &s) == -1)
+		return -1;
+	return vcpu_set_regs(vcpu, &r);
+}
+
+int
+vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
+    const struct boot_cpu *cpu)
+{
+	memset(vs, 0, sizeof(*vs));
+	vs->board = board;
+	vs->hold = true;
+	vs->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vs->event_fd == -1 || vmm_cancel_signal_init(0) == -1)
+		return -1;
+	pthread_mutex_init(&vs->lock, NULL);
+	pthread_cond_init(&vs->resume, NULL);
+	for (; vs->count < count; vs->count++)
+		if (vcpu_open(board->vm, vs->count, &vs->vcpu[vs->count]) == -1)
+			return -1;
+	return vcpus_boot(vs->vcpu[0], cpu);
+}
+
+/* --- exits -----------------------------------------------------------------
+ */
+
+static void
+vcpus_signal(struct vcpus *vs)
+{
+	const uint64_t one = 1;
+
+	if (write(vs->event_fd, &one, sizeof(one)) == -1)
+		log_warn("vm", "eventfd");
+}
+
+/* The guest cannot go on; the main thread ends the process. */
+static void __attribute__((format(printf, 3, 4)))
+vcpus_end(struct vcpus *vs, enum vm_end reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	pthread_mutex_lock(&vs->lock);
+	if (!vs->ended) {
+		vs->ended = true;
+		vs->reason = reason;
+		va_start(ap, fmt);
+		vsnprintf(vs->detail, sizeof(vs->detail), fmt, ap);
+		va_end(ap);
+	}
+	__atomic_store_n(&vs->hold, true, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&vs->lock);
+	vcpus_signal(vs);
+}
+
+/* Accesses of 1, 2 or 4 bytes; a string instruction has several. */
+static void
+vcpus_pio(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
+	uint8_t *data = e->u.pio.data;
+	unsigned int size = e->u.pio.size;
+
+	pthread_mutex_lock(&vs->board->lock);
+	for (uint32_t i = 0; i < e->u.pio.count; i++, data += size) {
+		uint64_t value = 0;
+
+		if (e->u.pio.write) {
+			memcpy(&value, data, size);
+			bus_write(vs->board->machine.bus, BUS_PIO,
+			    e->u.pio.port, size, value);
+		} else {
+			value = bus_read(vs->board->machine.bus, BUS_PIO,
+			    e->u.pio.port, size);
+			memcpy(data, &value, size);
+		}
+	}
+	pthread_mutex_unlock(&vs->board->lock);
+}
+
+static void
+vcpus_mmio(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
+	struct bus *bus = vs->board->machine.bus;
+	uint64_t value = 0;
+
+	pthread_mutex_lock(&vs->board->lock);
+	if (e->u.mmio.write) {
+		memcpy(&value, e->u.mmio.data, e->u.mmio.len);
+		bus_write(bus, BUS_MMIO, e->u.mmio.gpa, e->u.mmio.len, value);
+	} else {
+		value = bus_read(bus, BUS_MMIO, e->u.mmio.gpa, e->u.mmio.len);
+		memcpy(e->u.mmio.data, &value, sizeof(value));
+	}
+	pthread_mutex_unlock(&vs->board->lock);
+}
+
+/* A triple fault resets a PC. */
+static void
+vcpus_shutdown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
+	(void)e;
+	vcpus_end(vs, END_REBOOT, "triple fault");
+}
+
+static void
+vcpus_system_event(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
+	vcpus_end(vs, e->u.event.type == 1 ? END_POWEROFF : END_REBOOT,
+	    "system event %u", e->u.event.type);
+}
+
+/* Where the guest is, for the one line that tells of its end. */
+static uint64_t
+vcpus_pc(struct vcpu *vcpu)
+{
+	struct vcpu_sregs s;
+	struct vcpu_regs r;
+
+	if (vcpu_get_sregs(vcpu, &s) == -1 || vcpu_get_regs(vcpu, &r) == -1)
+		return 0;
+	return s.cs.base + r.rip;
+}
+
+static void
+vcpus_internal_error(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	vcpus_end(vs, END_CRASH,
+	    "KVM cannot emulate what the guest did (suberror %u) at 0x%" PRIx64,
+	    e->u.error.suberror, vcpus_pc(vcpu));
+}
+
+static void
+vcpus_fail_entry(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
+	vcpus_end(vs, END_CRASH,
+	    "the processor refused the guest's state (reason 0x%" PRIx64 ")",
+	    e->u.entry.hardware_reason);
+}
+
+static void
+vcpus_unknown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
+	vcpus_end(
+	    vs, END_CRASH, "unexpected exit: %s", vm_exit_name(e->reason));
+}
+
+/* Nothing to do: the loop looks whether to hold. */
+static void
+vcpus_cancelled(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vcpu;
+	(void)vs;
+	(void)e;
+}
+
+static void (*const vcpus_exits[VM_EXIT_MAX])(
+    struct vcpus *, struct vcpu *, struct vm_exit *) = {
+	[VM_EXIT_CANCELLED] = vcpus_cancelled,
+	[VM_EXIT_PIO] = vcpus_pio,
+	[VM_EXIT_MMIO] = vcpus_mmio,
+	[VM_EXIT_SHUTDOWN] = vcpus_shutdown,
+	[VM_EXIT_SYSTEM_EVENT] = vcpus_system_event,
+	[VM_EXIT_INTERNAL_ERROR] = vcpus_internal_error,
+	[VM_EXIT_FAIL_ENTRY] = vcpus_fail_entry,
+};
+
+static void
+vcpus_exit(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	if (e->reason < VM_EXIT_MAX && vcpus_exits[e->reason] != NULL)
+		vcpus_exits[e->reason](vs, vcpu, e);
+	else
+		vcpus_unknown(vs, vcpu, e);
+}
+
+/* --- threads ---------------------------------------------------------------
+ */
+
+/* Answers what the last exit asked, so that the registers are whole. */
+static void
+vcpus_settle(struct vcpus *vs, struct vcpu *vcpu)
+{
+	struct vm_exit e;
+
+	while (vcpu_complete(vcpu, &e) == 0 && e.reason != VM_EXIT_CANCELLED)
+		vcpus_exit(vs, vcpu, &e);
+}
+
+static void
+vcpus_wait(struct vcpus *vs, struct vcpu *vcpu, bool ran)
+{
+	if (ran)
+		vcpus_settle(vs, vcpu);
+	pthread_mutex_lock(&vs->lock);
+	vs->held++;
+	vcpus_signal(vs);
+	while (vs->hold)
+		pthread_cond_wait(&vs->resume, &vs->lock);
+	vs->held--;
+	pthread_mutex_unlock(&vs->lock);
+}
+
+static void *
+vcpus_thread(void *arg)
+{
+	struct vcpu_arg a = *(struct vcpu_arg *)arg;
+	struct vcpus *vs = a.vcpus;
+	struct vcpu *vcpu = vs->vcpu[a.id];
+	struct vm_exit e;
+	bool ran = false;
+
+	free(arg);
+	for (;;) {
+		if (__atomic_load_n(&vs->hold, __ATOMIC_RELAXED))
+			vcpus_wait(vs, vcpu, ran);
+		ran = true;
+		if (vm_run(vcpu, &e) == 0) {
+			vcpus_exit(vs, vcpu, &e);
+			continue;
+		}
+		vcpus_end(vs, END_CRASH, "vCPU %u cannot run: %s", a.id,
+		    strerror(errno));
+	}
+	return NULL;
+}
+
+int
+vcpus_start(struct vcpus *vs)
+{
+	pthread_attr_t attr;
+	char name[16];
+	int error = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, VCPU_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	for (unsigned int i = 0; i < vs->count && error == 0; i++) {
+		struct vcpu_arg *a = malloc(sizeof(*a));
+
+		if (a == NULL) {
+			error = ENOMEM;
+			break;
+		}
+		a->vcpus = vs;
+		a->id = i;
+		error = pthread_create(&vs->thread[i], &attr, vcpus_thread, a);
+		if (error != 0)
+			free(a);
+		else {
+			snprintf(name, sizeof(name), "vcpu-%u", i);
+			pthread_setname_np(vs->thread[i], name);
+		}
+	}
+	pthread_attr_destroy(&attr);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+void
+vcpus_hold(struct vcpus *vs)
+{
+	pthread_mutex_lock(&vs->lock);
+	__atomic_store_n(&vs->hold, true, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&vs->lock);
+	vm_cancel_all(vs->board->vm);
+}
+
+bool
+vcpus_are_held(struct vcpus *vs)
+{
+	bool all;
+
+	pthread_mutex_lock(&vs->lock);
+	all = vs->held == vs->count;
+	pthread_mutex_unlock(&vs->lock);
+	return all;
+}
+
+void
+vcpus_resume(struct vcpus *vs, bool was_paused)
+{
+	/* Held threads do not use their vCPUs, so this thread may. */
+	for (unsigned int i = 0; was_paused && i < vs->count; i++)
+		vcpu_clock_paused(vs->vcpu[i]);
+	pthread_mutex_lock(&vs->lock);
+	__atomic_store_n(&vs->hold, false, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&vs->resume);
+	pthread_mutex_unlock(&vs->lock);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The vCPU threads of a VM.
+ *
+ * Runs in the VM process: one thread per vCPU, which leaves the guest only for
+ * accesses to chips, under the machine lock, and for pauses.
+ */
+#ifndef VCPUS_H
+#define VCPUS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "boot/boot.h"
+#include "vmd_limits.h"
+#include "vmd_msg.h"
+
+struct board;
+struct vcpu;
+
+struct vcpus {
+	struct board *board;
+	unsigned int count;
+	struct vcpu *vcpu[VMD_CPUS_MAX];
+	pthread_t thread[VMD_CPUS_MAX];
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t resume;
+	bool hold; /* no vCPU may run */
+	unsigned int held; /* those that do not */
+	int event_fd; /* owned: counts up when something below changes */
+	bool ended; /* the guest cannot go on: see reason, detail */
+	enum vm_end reason;
+	char detail[VMD_DETAIL_MAX];
+};
+
+/* Opens the vCPUs, the first with the registers of cpu.  -1 with errno. */
+int vcpus_init(struct vcpus *, struct board *, unsigned int count,
+    const struct boot_cpu *cpu);
+/* Makes the threads, held until vcpus_resume().  -1 with errno. */
+int vcpus_start(struct vcpus *);
+
+/* Stops all at an instruction boundary; event_fd tells when all have.  Call
+ * without the machine lock or with it. */
+void vcpus_hold(struct vcpus *);
+bool vcpus_are_held(struct vcpus *);
+void vcpus_resume(struct vcpus *, bool was_paused);
+
+#endif /* VCPUS_H */

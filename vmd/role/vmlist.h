@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The VMs that the daemon knows: those of vm.conf, running or not, and those
+ * that somebody started.
+ *
+ * Runs in the parent.  This is state only; starting and stopping is done by
+ * vmstart.c.  An entry's state changes by vment_event() alone, along the table
+ * in vmlist.c.
+ */
+#ifndef VMLIST_H
+#define VMLIST_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "role/vmtty.h"
+#include "vmd_msg.h"
+
+struct conf_vm;
+struct vmspec;
+
+enum vm_event {
+	EVENT_START, /* handed to vmm */
+	EVENT_READY, /* the guest runs */
+	EVENT_PAUSED,
+	EVENT_RESUMED,
+	EVENT_STOP, /* asked to end */
+	EVENT_EXIT /* all processes are gone */
+};
+
+/* A client that is owed an answer about a VM. */
+enum waiter_for { WAIT_START, WAIT_PAUSE, WAIT_UNPAUSE, WAIT_END };
+struct waiter {
+	TAILQ_ENTRY(waiter) entry;
+	uint32_t client;
+	enum waiter_for what;
+};
+
+/* A guest that resets this often in so short a time is not started again. */
+#define RESTARTS_MAX 3
+#define RESTARTS_MS 6000
+
+struct vment {
+	TAILQ_ENTRY(vment) entry;
+	uint32_t id;
+	char name[VMD_NAME_MAX + 1];
+	enum vm_state state;
+	uid_t uid; /* owner */
+	int64_t gid; /* owning group, -1: none */
+	uid_t started_by; /* while it runs */
+	bool defined; /* by vm.conf: stays when it ends */
+	bool seen; /* while vm.conf is read again */
+	bool boots; /* vm.conf says to start it with the daemon */
+	bool stop_asked;
+	bool run_once; /* -b given: the definition's kernel is back next time */
+	struct vmspec *def; /* owned: paths, no descriptors; NULL: ad hoc */
+	struct vmspec *run; /* owned while it runs: descriptors, too */
+	struct vmtty tty;
+	pid_t pid; /* of the VM process, 0: none */
+	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */
+	int64_t restarts[RESTARTS_MAX]; /* ms, oldest first */
+	TAILQ_HEAD(, waiter) waiters;
+};
+
+struct vmid {
+	TAILQ_ENTRY(vmid) entry;
+	uint32_t id;
+	uid_t uid;
+	char name[VMD_NAME_MAX + 1];
+};
+
+struct vmlist {
+	TAILQ_HEAD(vments, vment) vms;
+	TAILQ_HEAD(, vmid) ids; /* ids once given are kept per name and owner */
+	uint32_t last_id;
+	unsigned int count;
+};
+
+#define VMLIST_MAX 4096
+
+void vmlist_init(struct vmlist *);
+/* Returns borrowed; NULL with errno EEXIST or ENOSPC. */
+struct vment *vmlist_add(struct vmlist *, const char *name, uid_t uid);
+/* Frees it; it must be stopped. */
+void vmlist_remove(struct vmlist *, struct vment *);
+struct vment *vmlist_find_name(struct vmlist *, const char *name);
+struct vment *vmlist_find_id(struct vmlist *, uint32_t id);
+/* By id, or by name where the id is 0. */
+struct vment *vmlist_find(struct vmlist *, const struct msg_vm_target *);
+
+/* Changes the state.  false, and nothing changed: not possible now. */
+bool vment_event(struct vment *, enum vm_event);
+static inline bool
+vment_is_stopped(const struct vment *v)
+{
+	return v->state == VM_STOPPED;
+}
+
+void vment_wait(struct vment *, uint32_t client, enum waiter_for);
+/* Takes the next waiter out.  false: there is none. */
+bool vment_next_waiter(struct vment *, enum waiter_for, uint32_t *client);
+/* The client is gone. */
+void vment_forget_client(struct vment *, uint32_t client);
+bool vment_is_awaited(const struct vment *);
+
+/* Notes a restart at now_ms.  false: it was one too many. */
+bool vment_may_restart(struct vment *, int64_t now_ms);
+
+#endif /* VMLIST_H */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The terminal of a VM; see vmtty.h.  Runs in the parent, the only process that
+ * may make ptys and give them away.
+ */
+#include "role/vmtty.h"
+
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "chip/console.h"
+#include "ipc/vmspec.h"
+
+void
+vmtty_init(struct vmtty *t)
+{
+	t->master_fd = t->opened_fd = t->ring_fd = -1;
+	t->path[0] = '\0';
+}
+
+/*
+ * The slave starts raw: with echo on, whoever opens it would send the guest's
+ * own output back to it.
+ */
+static int
+vmtty_setup_slave(int fd, uid_t uid, int64_t gid)
+{
+	struct termios tio;
+	struct group *tty = NULL;
+	mode_t mode = 0600;
+
+	if (tcgetattr(fd, &tio) == -1)
+		return -1;
+	cfmakeraw(&tio);
+	cfsetspeed(&tio, B115200);
+	if (tcsetattr(fd, TCSANOW, &tio) == -1)
+		return -1;
+	/* An ordinary user's daemon cannot give terminals away, and need not.
+	 */
+	if (geteuid() != 0)
+		return fchmod(fd, 0600);
+	if (gid != -1)
+		mode = 0660;
+	else if ((tty = getgrnam("tty")) != NULL) {
+		gid = (int64_t)tty->gr_gid;
+		mode = 0620;
+	}
+	if (fchown(fd, uid, gid == -1 ? (gid_t)-1 : (gid_t)gid) == -1)
+		return -1;
+	return fchmod(fd, mode);
+}
+
+static int
+vmtty_open_slave(const struct vmtty *t, uid_t uid, int64_t gid)
+{
+	int fd = open(t->path, O_RDWR | O_NOCTTY | O_CLOEXEC), r, saved;
+
+	if (fd == -1)
+		return -1;
+	r = vmtty_setup_slave(fd, uid, gid);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return r;
+}
+
+static int
+vmtty_open_ring(void)
+{
+	int fd = memfd_create("vmd-console", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd == -1)
+		return -1;
+	if (ftruncate(fd, CONSOLE_MAPPING) == -1 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) ==
+		-1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+vmtty_try_open(struct vmtty *t, uid_t uid, int64_t gid)
+{
+	t->master_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (t->master_fd == -1 || unlockpt(t->master_fd) == -1)
+		return -1;
+	if ((errno = ptsname_r(t->master_fd, t->path, sizeof(t->path))) != 0)
+		return -1;
+	if (vmtty_open_slave(t, uid, gid) == -1)
+		return -1;
+	if ((t->opened_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) == -1 ||
+	    inotify_add_watch(t->opened_fd, t->path, IN_OPEN) == -1)
+		return -1;
+	return (t->ring_fd = vmtty_open_ring()) == -1 ? -1 : 0;
+}
+
+int
+vmtty_open(struct vmtty *t, uid_t uid, int64_t gid)
+{
+	int saved;
+
+	if (vmtty_try_open(t, uid, gid) == 0)
+		return 0;
+	saved = errno;
+	vmtty_close(t);
+	errno = saved;
+	return -1;
+}
+
+void
+vmtty_close(struct vmtty *t)
+{
+	if (t->master_fd != -1)
+		close(t->master_fd);
+	if (t->opened_fd != -1)
+		close(t->opened_fd);
+	if (t->ring_fd != -1)
+		close(t->ring_fd);
+	vmtty_init(t);
+}
+
+int
+vmtty_give(const struct vmtty *t, struct vmspec *s)
+{
+	int tty = fcntl(t->master_fd, F_DUPFD_CLOEXEC, 0);
+	int opened = fcntl(t->opened_fd, F_DUPFD_CLOEXEC, 0);
+	int ring = fcntl(t->ring_fd, F_DUPFD_CLOEXEC, 0);
+
+	vmspec_put(s, VM_FILE_TTY, 0, tty, 0);
+	vmspec_put(s, VM_FILE_TTY_WATCH, 0, opened, 0);
+	vmspec_put(s, VM_FILE_RING, 0, ring, 0);
+	return tty == -1 || opened == -1 || ring == -1 ? -1 : 0;
+}
