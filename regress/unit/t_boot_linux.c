@@ -13,7 +13,8 @@
 
 static struct pc pc;
 static struct boot_result result;
-static _Alignas(8) uint8_t file[SETUP + CODE + 100]; /* with a signature behind */
+static _Alignas(
+    8) uint8_t file[SETUP + CODE + 100]; /* with a signature behind */
 
 static void
 make_bzimage(void)
