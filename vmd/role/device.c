@@ -133,6 +133,8 @@ device_start(void *arg, struct msg *msg)
 	MSG_STR(name, m->name);
 	log_procname(
 	    "%s%u/%s", virtio_class_get(m->kind)->name, m->index, name);
+	setproctitle(
+	    "%s%u/%s", virtio_class_get(m->kind)->name, m->index, name);
 	if (device_kinds[m->kind].open(p, m) == -1)
 		fatal("device", "vm %s: cannot start %s%u", name,
 		    virtio_class_get(m->kind)->name, m->index);
@@ -170,7 +172,6 @@ device_main(enum role role)
 	child_begin(&p.child, role, PEER_DEVICE, PEER_VMM, device_from_vmm, &p);
 	child_events(&p.child);
 	msg_link_on_gone(&p.child.up, device_up_gone);
-	child_events(&p.child);
 	if ((p.loop = loop_new(p.child.base)) == NULL)
 		fatal("device", "event loop");
 	loop_run(p.loop);

@@ -390,6 +390,7 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 	v->run = st.spec;
 	v->started_by = uid;
 	v->stop_asked = false;
+	v->failure.error = VM_ERROR_OK;
 	memset(v->restarts, 0, sizeof(v->restarts));
 	vment_event(v, EVENT_START);
 	strlcpy(result->tty, v->tty.path, sizeof(result->tty));
@@ -427,41 +428,54 @@ vmstart_vm_pid(void *arg, struct msg *m)
 		v->pid = pid->pid;
 }
 
+/* The VM is up. */
+static void
+vmstart_started(struct parent *p, struct vment *v)
+{
+	const struct msg_result r = request_result(v, VM_ERROR_OK);
+
+	if (!vment_event(v, EVENT_READY))
+		return;
+	log_info(
+	    "vm", "%s (vm %u) started, tty %s", v->name, v->id, v->tty.path);
+	request_answer_waiters(p, v, WAIT_START, &r, "");
+}
+
+/* It will never be: whoever started it hears why once nothing of it is left. */
+static void
+vmstart_failed(struct vment *v, const struct msg_result *ready,
+    const char *tail, int tail_len)
+{
+	const char *path = NULL;
+
+	if (ready->file < VM_FILE__COUNT && ready->index < VMSPEC_INDEX_MAX)
+		path = v->run->path[ready->file][ready->index];
+	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
+	    path != NULL ? path : vm_file_text(ready->file),
+	    ready->file != VM_FILE_NONE ? " " : "", vm_error_text(ready->error),
+	    tail_len > 0 ? ": " : "", tail_len, tail);
+	v->failure = request_result(v, ready->error);
+	v->failure.sys_errno = ready->sys_errno;
+	v->failure.file = ready->file;
+	v->failure.index = ready->index;
+	snprintf(v->failure_detail, sizeof(v->failure_detail), "%s%s%.*s",
+	    path != NULL ? path : "", path != NULL && tail_len > 0 ? ": " : "",
+	    tail_len, tail);
+}
+
 static void
 vmstart_vm_ready(void *arg, struct msg *m)
 {
 	struct parent *p = ((struct parent_proc *)arg)->parent;
 	const struct msg_result *ready = m->payload;
 	struct vment *v = vmlist_find_id(&p->vms, m->peerid);
-	struct msg_result r;
-	char detail[VMD_DETAIL_MAX + 1];
-	const char *path = NULL;
 
 	if (v == NULL || v->run == NULL)
 		return;
-	r = request_result(v, ready->error);
-	r.sys_errno = ready->sys_errno;
-	r.file = ready->file;
-	r.index = ready->index;
-	if (ready->error == VM_ERROR_OK) {
-		if (!vment_event(v, EVENT_READY))
-			return;
-		log_info("vm", "%s (vm %u) started, tty %s", v->name, v->id,
-		    v->tty.path);
-	} else {
-		if (ready->file < VM_FILE__COUNT &&
-		    ready->index < VMSPEC_INDEX_MAX)
-			path = v->run->path[ready->file][ready->index];
-		log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
-		    path != NULL ? path : vm_file_text(ready->file),
-		    ready->file != VM_FILE_NONE ? " " : "",
-		    vm_error_text(ready->error), m->tail_len > 0 ? ": " : "",
-		    (int)m->tail_len, m->tail);
-	}
-	snprintf(detail, sizeof(detail), "%s%s%.*s", path != NULL ? path : "",
-	    path != NULL && m->tail_len > 0 ? ": " : "", (int)m->tail_len,
-	    m->tail);
-	request_answer_waiters(p, v, WAIT_START, &r, detail);
+	if (ready->error == VM_ERROR_OK)
+		vmstart_started(p, v);
+	else
+		vmstart_failed(v, ready, m->tail, (int)m->tail_len);
 }
 
 static void
@@ -493,6 +507,9 @@ vmstart_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 	vmspec_free(v->run);
 	v->run = NULL;
 	vmtty_close(&v->tty);
+	if (v->failure.error != VM_ERROR_OK)
+		request_answer_waiters(
+		    p, v, WAIT_START, &v->failure, v->failure_detail);
 	request_answer_waiters(p, v, WAIT_START, r, detail);
 	request_answer_waiters(p, v, WAIT_PAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_UNPAUSE, r, detail);
@@ -507,6 +524,8 @@ vmstart_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 static bool
 vmstart_again(struct parent *p, struct vment *v)
 {
+	struct msg_result r;
+
 	if (v->stop_asked || p->ending)
 		return false;
 	if (!vment_may_restart(v, parent_now_ms())) {
@@ -515,6 +534,9 @@ vmstart_again(struct parent *p, struct vment *v)
 		return false;
 	}
 	log_info("vm", "%s (vm %u) is reset", v->name, v->id);
+	r = request_result(v, VM_ERROR_NOT_RUNNING);
+	request_answer_waiters(p, v, WAIT_PAUSE, &r, "");
+	request_answer_waiters(p, v, WAIT_UNPAUSE, &r, "");
 	v->pid = 0;
 	vment_event(v, EVENT_EXIT);
 	vment_event(v, EVENT_START);
