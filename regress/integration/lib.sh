@@ -127,7 +127,7 @@ vmd_start()
 # vmd_run: the same with the vm.conf that is in the folder.
 vmd_run()
 {
-	"$VMD" -d -vv -S "$VMD_SOCKET" -f "$work/vm.conf" >>"$work/vmd.log" 2>&1 &
+	"$VMD" -d -v -S "$VMD_SOCKET" -f "$work/vm.conf" >>"$work/vmd.log" 2>&1 &
 	vmd_pid=$!
 	wait_for 20 vmd_answers || {
 		not_ok "vmd starts"
