@@ -264,5 +264,11 @@ pattern_sum()
 	yes "$1" | head -c 1048576 | sha256sum | cut -d' ' -f1
 }
 
+# got_whole FILE PATTERN: the file is what the guest makes of the pattern.
+got_whole()
+{
+	[ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$(pattern_sum "$2")" ]
+}
+
 [ -x "$VMD" ] || skip "vmd is not built"
 [ "${needs_kernel-1}" = 0 ] || [ -e "$initrd" ] || skip 'no kernels to boot'
