@@ -31,8 +31,10 @@
 #define LET_BY 4000 /* the errno of the lowest filter */
 #define MAGIC 0x600df00dL
 #define SELF 4242 /* the process id the filters are made for */
-/* Entries of kernel-made trampolines: 6.11 and later never filter them, and
- * refuse them to everybody else. */
+/*
+ * Entries for trampolines of the kernel's own: newer kernels never filter
+ * them, and refuse them to everybody else.
+ */
 #define CALL_URETPROBE 335
 #define CALL_UPROBE 336
 #define X32 0x40000000L
