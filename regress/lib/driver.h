@@ -149,7 +149,7 @@ driver_close(void)
 static inline void
 driver_pump(struct loop *loop)
 {
-	for (unsigned int i = 0; i < 4; i++) {
+	for (unsigned int i = 0; i < 8; i++) {
 		loop_once(loop, false);
 		if (msg_link_is_open(&drv.link))
 			msg_link_read(&drv.link);
@@ -278,6 +278,7 @@ driver_used(unsigned int queue, uint32_t *len)
 	struct driver_queue *q = &drv.queue[queue];
 	uint32_t *e;
 
+	*len = 0;
 	if (!driver_has_used(queue))
 		return -1;
 	e = (uint32_t *)(void *)(drv.mem + q->used + 4 +

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipc/msg.h"
 #include "pci/pci.h"
 #include "pci/virtio_class.h"
 #include "vmd_msg.h"
@@ -65,5 +66,8 @@ bool virtio_is_ready(const struct virtio_device *);
  * more; events.stopped follows, at once when there is nothing to stop. */
 void virtio_stop(struct virtio_device *);
 void virtio_continue(struct virtio_device *);
+
+/* For the test that walks the message table. */
+extern const msg_handler vm_from_device[MSG__COUNT];
 
 #endif /* VIRTIO_PCI_H */

@@ -40,5 +40,7 @@ extern const msg_handler vmm_from_vm[MSG__COUNT];
 extern const msg_handler vmm_from_device[MSG__COUNT];
 extern const msg_handler vmm_from_usernet[MSG__COUNT];
 extern const msg_handler vm_from_vmm[MSG__COUNT];
+extern const msg_handler device_from_vmm[MSG__COUNT];
+extern const msg_handler usernet_from_vmm[MSG__COUNT];
 
 #endif /* ROLE_H */

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: ISC */
+/* virtio-net on a socket of frames: both directions, odd sizes, no buffers. */
+#include "dev/net.h"
+
+#include <linux/virtio_net.h>
+
+#include <errno.h>
+
+#include "check.h"
+#include "driver.h"
+
+#define RX 0
+#define TX 1
+#define HEADER 12U
+#define BUF(i) (DRIVER_DATA + 0x1000 * (i))
+
+static struct loop *loop;
+static struct net *net;
+static int wire; /* the other end of the backend */
+
+static void
+on_gone(void *arg)
+{
+	(void)arg;
+}
+
+static bool
+setup(uint64_t features)
+{
+	struct msg_device_start start = { .kind = DEVICE_NET,
+		.mac = { 2, 3, 4, 5, 6, 7 } };
+	int sv[2], link;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, sv) == -1 ||
+	    (loop = loop_new(NULL)) == NULL ||
+	    (net = net_new(sv[0], loop)) == NULL ||
+	    (link = driver_open()) == -1 ||
+	    net_start(net, link, &start, on_gone, NULL) == -1)
+		return false;
+	wire = sv[1];
+	driver_start(loop, features, 16);
+	return drv.hello;
+}
+
+static void
+teardown(void)
+{
+	net_free(net);
+	loop_free(loop);
+	close(wire);
+	driver_close();
+}
+
+static void
+rx_buffer(uint32_t off, uint32_t len)
+{
+	struct driver_buffer b = { off, len, true };
+
+	driver_add(RX, &b, 1);
+}
+
+static void
+frame(unsigned int len, uint8_t fill)
+{
+	uint8_t buf[70000];
+
+	memset(buf, fill, sizeof(buf));
+	CHECK_EQ(send(wire, buf, len, 0), len);
+}
+
+static uint16_t
+num_buffers(uint32_t off)
+{
+	uint16_t n;
+
+	memcpy(&n, drv.mem + off + 10, 2);
+	return n;
+}
+
+static void
+says_what_it_is(void)
+{
+	struct virtio_net_config c;
+
+	REQUIRE(setup(0));
+	CHECK_EQ(drv.virtio_id, 1);
+	CHECK_EQ(drv.queues, 2);
+	CHECK(drv.offered & 1 << VIRTIO_NET_F_MAC);
+	CHECK(drv.offered & 1 << VIRTIO_NET_F_MRG_RXBUF);
+	/* A socket has no offloads. */
+	CHECK(!(drv.offered & 1 << VIRTIO_NET_F_CSUM));
+	CHECK(!(drv.offered & 1 << VIRTIO_NET_F_GUEST_TSO4));
+	memcpy(&c, drv.config, sizeof(c));
+	CHECK(memcmp(c.mac, "\2\3\4\5\6\7", 6) == 0);
+	CHECK_EQ(c.status, 1);
+	teardown();
+}
+
+static void
+receives(void)
+{
+	uint32_t len;
+
+	REQUIRE(setup(0));
+	rx_buffer(BUF(0), 1600);
+	rx_buffer(BUF(1), 1600);
+	driver_kick(RX);
+	frame(60, 0xaa);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	CHECK_EQ(len, HEADER + 60);
+	CHECK_EQ(num_buffers(BUF(0)), 1);
+	CHECK_EQ(drv.mem[BUF(0) + HEADER], 0xaa);
+	CHECK_EQ(drv.mem[BUF(0) + HEADER + 59], 0xaa);
+	CHECK_EQ(drv.mem[BUF(0) + HEADER + 60], 0);
+	CHECK(driver_interrupts(RX) > 0);
+	frame(1514, 0xbb);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	CHECK_EQ(len, HEADER + 1514);
+	teardown();
+}
+
+static void
+waits_for_buffers(void)
+{
+	uint32_t len;
+
+	REQUIRE(setup(0));
+	frame(60, 1);
+	frame(61, 2);
+	driver_pump(loop);
+	CHECK_EQ(driver_used(RX, &len), -1);
+	rx_buffer(BUF(0), 1600);
+	driver_kick(RX);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	CHECK_EQ(len, HEADER + 60);
+	driver_pump(loop);
+	rx_buffer(BUF(1), 1600);
+	driver_kick(RX);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	CHECK_EQ(len, HEADER + 61);
+	CHECK_EQ(drv.mem[BUF(1) + HEADER], 2);
+	teardown();
+}
+
+static void
+merges_buffers(void)
+{
+	uint32_t len;
+
+	REQUIRE(setup(1 << VIRTIO_NET_F_MRG_RXBUF));
+	for (unsigned int i = 0; i < 3; i++)
+		rx_buffer(BUF(i), 500);
+	driver_kick(RX);
+	/* Three are not enough; nothing is lost until there are more. */
+	frame(1514, 0xcc);
+	driver_pump(loop);
+	CHECK_EQ(driver_used(RX, &len), -1);
+	rx_buffer(BUF(3), 500);
+	driver_kick(RX);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	CHECK_EQ(len, 500);
+	CHECK_EQ(num_buffers(BUF(0)), 4);
+	for (unsigned int i = 1; i < 4; i++) {
+		CHECK(driver_used(RX, &len) != -1);
+		CHECK_EQ(len, i < 3 ? 500 : HEADER + 1514 - 1500);
+	}
+	CHECK_EQ(drv.mem[BUF(3)], 0xcc);
+	teardown();
+}
+
+static void
+odd_frames_are_dropped(void)
+{
+	uint32_t len;
+
+	REQUIRE(setup(0));
+	rx_buffer(BUF(0), 200);
+	driver_kick(RX);
+	frame(300, 1); /* more than the buffer */
+	frame(13, 2); /* less than a header */
+	frame(70, 3);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	CHECK_EQ(len, HEADER + 70);
+	CHECK_EQ(drv.mem[BUF(0) + HEADER], 3);
+	CHECK_EQ(drv.broken, 0);
+	teardown();
+}
+
+static int
+send_one(uint32_t off, uint32_t len)
+{
+	struct driver_buffer b = { off, len, false };
+	uint32_t used;
+
+	driver_add(TX, &b, 1);
+	driver_kick(TX);
+	return driver_wait(loop, TX, &used);
+}
+
+static void
+transmits(void)
+{
+	struct driver_buffer b[3] = { { BUF(0), 5, false },
+		{ BUF(0) + 5, 7 + 10, false }, { BUF(1), 50, false } };
+	char buf[2000];
+	uint32_t len;
+
+	REQUIRE(setup(0));
+	memset(drv.mem + BUF(0) + HEADER, 0x11, 10);
+	memset(drv.mem + BUF(1), 0x22, 50);
+	driver_add(TX, b, 3);
+	driver_kick(TX);
+	CHECK(driver_wait(loop, TX, &len) != -1);
+	CHECK_EQ(recv(wire, buf, sizeof(buf), 0), 60);
+	CHECK(buf[0] == 0x11 && buf[9] == 0x11 && buf[10] == 0x22);
+	/* Runt and giant: gone, and used. */
+	CHECK(send_one(BUF(0), HEADER + 13) != -1);
+	CHECK(send_one(BUF(0), HEADER) != -1);
+	CHECK(send_one(BUF(0), 4) != -1);
+	CHECK(send_one(BUF(0), HEADER + 1519) != -1);
+	CHECK_EQ(recv(wire, buf, sizeof(buf), 0), -1);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK(send_one(BUF(0), HEADER + 1514) != -1);
+	CHECK_EQ(recv(wire, buf, sizeof(buf), 0), 1514);
+	teardown();
+}
+
+static void
+full_backend_holds_frames_back(void)
+{
+	unsigned int sent = 0, got = 0;
+	char buf[2000];
+	uint32_t len;
+
+	REQUIRE(setup(0));
+	/* Until it takes no more. */
+	for (unsigned int i = 0; i < 2000; i++) {
+		struct driver_buffer b = { BUF(0), HEADER + 1514, false };
+
+		driver_add(TX, &b, 1);
+		driver_kick(TX);
+		driver_pump(loop);
+		sent++;
+		if (driver_used(TX, &len) == -1)
+			break;
+	}
+	CHECK(sent < 2000);
+	while (recv(wire, buf, sizeof(buf), 0) == 1514)
+		got++;
+	CHECK_EQ(got, sent - 1);
+	CHECK(driver_wait(loop, TX, &len) != -1);
+	CHECK_EQ(recv(wire, buf, sizeof(buf), 0), 1514);
+	teardown();
+}
+
+static void
+bad_rings_break_it(void)
+{
+	struct driver_buffer in = { BUF(0), 100, true },
+			     tiny = { BUF(0), 4, true };
+
+	REQUIRE(setup(0));
+	driver_add(TX, &in, 1);
+	driver_kick(TX);
+	driver_pump(loop);
+	CHECK_EQ(drv.broken, 1);
+	/* Frames that come meanwhile do not spin it. */
+	frame(60, 1);
+	driver_pump(loop);
+	teardown();
+
+	REQUIRE(setup(0));
+	driver_add(RX, &tiny, 1);
+	driver_kick(RX);
+	frame(60, 1);
+	driver_pump(loop);
+	CHECK_EQ(drv.broken, 1);
+	CHECK_STR(drv.why, "a receive buffer with no room");
+	teardown();
+}
+
+static void
+stopped_devices_rest(void)
+{
+	uint32_t len;
+
+	REQUIRE(setup(0));
+	rx_buffer(BUF(0), 1600);
+	driver_kick(RX);
+	driver_send(MSG_DEV_STOP);
+	driver_pump(loop);
+	CHECK_EQ(drv.stopped, 1);
+	frame(60, 9);
+	driver_pump(loop);
+	CHECK_EQ(driver_used(RX, &len), -1);
+	driver_send(MSG_DEV_START);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	teardown();
+}
+
+static void
+wrong_backends(void)
+{
+	int p[2], sv[2];
+
+	loop = loop_new(NULL);
+	REQUIRE(loop != NULL && pipe(p) == 0 &&
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == 0);
+	CHECK(net_new(p[0], loop) == NULL);
+	CHECK(net_new(sv[0], loop) == NULL);
+	CHECK_EQ(errno, EINVAL);
+	CHECK(net_new(-1, loop) == NULL);
+	close(p[0]), close(p[1]), close(sv[0]), close(sv[1]);
+	loop_free(loop);
+}
+
+int
+main(void)
+{
+	TEST(says_what_it_is);
+	TEST(receives);
+	TEST(waits_for_buffers);
+	TEST(merges_buffers);
+	TEST(odd_frames_are_dropped);
+	TEST(transmits);
+	TEST(full_backend_holds_frames_back);
+	TEST(bad_rings_break_it);
+	TEST(stopped_devices_rest);
+	TEST(wrong_backends);
+	return CHECK_EXIT();
+}

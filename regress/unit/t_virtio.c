@@ -1,0 +1,756 @@
+/* SPDX-License-Identifier: ISC */
+/* The virtio transport: registers, negotiation, reset, interrupts, and what
+ * becomes of the guest's device when its process breaks or dies. */
+#include "pci/virtio_pci.h"
+
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <unistd.h>
+
+#include "check.h"
+#include "fake_host.h"
+#include "ipc/msg.h"
+
+#define SLOT 2
+#define V1 (1ULL << 32)
+#define ACK 1
+#define DRIVER 2
+#define DRIVER_OK 4
+#define FEATURES_OK 8
+#define NEEDS_RESET 0x40
+
+static struct pci *pci;
+static struct virtio_device *dev;
+static struct virtio_memory memory;
+static uint16_t base; /* of the I/O BAR */
+static uint64_t table; /* of MSI-X */
+
+/* --- a device process
+ * --------------------------------------------------------- */
+
+static struct {
+	struct msg_link link;
+	unsigned int memory, features, queue, call, start, stop, reset;
+	uint64_t accepted;
+	struct msg_dev_queue last_queue;
+	int kick[4], irq[4];
+	bool gone;
+} proc;
+
+static void
+on_memory(void *arg, struct msg *m)
+{
+	const struct msg_dev_memory *p = m->payload;
+
+	(void)arg;
+	proc.memory +=
+	    p->count == 1 && p->region[0].len == 0x10000 && m->fd != -1;
+}
+
+static void
+on_features(void *arg, struct msg *m)
+{
+	(void)arg;
+	proc.features++;
+	proc.accepted = ((const struct msg_dev_features *)m->payload)->features;
+}
+
+static void
+on_queue(void *arg, struct msg *m)
+{
+	(void)arg;
+	proc.queue++;
+	proc.last_queue = *(const struct msg_dev_queue *)m->payload;
+	proc.kick[proc.last_queue.index] = m->fd;
+	m->fd = -1;
+}
+
+static void
+on_call(void *arg, struct msg *m)
+{
+	(void)arg;
+	proc.call++;
+	proc.irq[((const struct msg_dev_index *)m->payload)->index] = m->fd;
+	m->fd = -1;
+}
+
+static void
+on_start(void *arg, struct msg *m)
+{
+	(void)arg;
+	(void)m;
+	proc.start++;
+}
+
+static void
+on_stop(void *arg, struct msg *m)
+{
+	(void)arg;
+	(void)m;
+	proc.stop++;
+}
+
+static void
+on_reset(void *arg, struct msg *m)
+{
+	(void)arg;
+	(void)m;
+	proc.reset++;
+}
+
+static const msg_handler proc_handlers[MSG__COUNT] = {
+	[MSG_DEV_MEMORY] = on_memory,
+	[MSG_DEV_FEATURES] = on_features,
+	[MSG_DEV_QUEUE] = on_queue,
+	[MSG_DEV_CALL] = on_call,
+	[MSG_DEV_START] = on_start,
+	[MSG_DEV_STOP] = on_stop,
+	[MSG_DEV_RESET] = on_reset,
+};
+
+static void
+proc_gone(void *arg, const char *why)
+{
+	(void)arg;
+	(void)why;
+	proc.gone = true;
+}
+
+/* --- a VM process
+ * -------------------------------------------------------------- */
+
+static struct {
+	unsigned int ready, broken, gone, stopped;
+	char why[64];
+} seen;
+
+static void
+on_ready(void *arg, struct virtio_device *v)
+{
+	(void)arg;
+	seen.ready += v == dev;
+}
+
+static void
+on_broken(void *arg, struct virtio_device *v, bool gone, const char *why)
+{
+	(void)arg;
+	(void)v;
+	seen.broken += !gone;
+	seen.gone += gone;
+	snprintf(seen.why, sizeof(seen.why), "%s", why);
+}
+
+static void
+on_stopped(void *arg, struct virtio_device *v)
+{
+	(void)arg;
+	(void)v;
+	seen.stopped++;
+}
+
+static const struct virtio_events events = {
+	.ready = on_ready, .broken = on_broken, .stopped = on_stopped
+};
+
+static void
+pump(void)
+{
+	/* One read takes what comes up to the next descriptor. */
+	for (unsigned int i = 0; i < 8; i++) {
+		fake_poll(0);
+		if (msg_link_is_open(&proc.link))
+			msg_link_read(&proc.link);
+	}
+}
+
+static void
+hello(uint64_t features)
+{
+	struct msg_dev_hello m = { .features = features,
+		.virtio_id = 2,
+		.queues = 1,
+		.queue_size = 128 };
+
+	msg_send(
+	    &proc.link, MSG_DEV_HELLO, 0, -1, &m, sizeof(m), "\1\2\3\4\5", 5);
+	pump();
+}
+
+/* A new device process. */
+static bool
+spawn(void)
+{
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1 ||
+	    virtio_attach(dev, sv[0]) == -1)
+		return false;
+	if (proc.link.handlers != NULL)
+		msg_link_fini(&proc.link);
+	memset(&proc, 0, sizeof(proc));
+	proc.link.fd = -1;
+	if (msg_link_init(&proc.link, sv[1], PEER_DEVICE, PEER_VM,
+		proc_handlers, NULL) == -1)
+		return false;
+	msg_link_on_gone(&proc.link, proc_gone);
+	return true;
+}
+
+static bool
+setup(void)
+{
+	memset(&seen, 0, sizeof(seen));
+	pci = fake_pci();
+	memory.fd = memfd_create("guest", MFD_CLOEXEC);
+	memory.map.count = 1;
+	memory.map.region[0].len = 0x10000;
+	dev =
+	    virtio_new(pci, virtio_class_get(DEVICE_BLK), 0, &memory, &events);
+	if (dev == NULL || !spawn())
+		return false;
+	hello(V1 | 1ULL << 28 | 0x244);
+	fake_config_out(SLOT, 4, 2, 7);
+	base = (uint16_t)(fake_config_in(SLOT, 0x10, 4) & ~3U);
+	table = fake_config_in(SLOT, 0x14, 4);
+	return seen.ready == 1;
+}
+
+static void
+teardown(void)
+{
+	virtio_free(dev);
+	CHECK_EQ(fake_count_ioeventfds(), 0);
+	CHECK_EQ(fake_count_irqfds(), 0);
+	for (unsigned int i = 0; i < FAKE_MAX; i++)
+		CHECK(!fake.watch[i].used);
+	msg_link_fini(&proc.link);
+	close(memory.fd);
+	fake_pci_free(pci);
+}
+
+#define IN(off, len) fake_in((uint16_t)(base + (off)), (len))
+#define OUT(off, len, value) fake_out((uint16_t)(base + (off)), (len), (value))
+#define STATUS() IN(20, 1)
+#define SET_STATUS(v) OUT(20, 1, (v))
+
+static void
+accept_features(uint64_t features)
+{
+	OUT(8, 4, 0);
+	OUT(12, 4, (uint32_t)features);
+	OUT(8, 4, 1);
+	OUT(12, 4, (uint32_t)(features >> 32));
+}
+
+/* All a driver does, up to and including DRIVER_OK. */
+static void
+drive(void)
+{
+	SET_STATUS(ACK);
+	SET_STATUS(ACK | DRIVER);
+	accept_features(V1 | 1ULL << 28);
+	SET_STATUS(ACK | DRIVER | FEATURES_OK);
+	OUT(22, 2, 0);
+	OUT(24, 2, 64);
+	OUT(32, 4, 0x1000);
+	OUT(36, 4, 1);
+	OUT(40, 4, 0x2000);
+	OUT(48, 4, 0x3000);
+	OUT(28, 2, 1);
+	SET_STATUS(ACK | DRIVER | FEATURES_OK | DRIVER_OK);
+	pump();
+}
+
+static void
+capabilities(void)
+{
+	/* Common, ISR, device, notify, in BAR 0; the window; MSI-X. */
+	const uint32_t want[][3] = { { 1, 0, 56 }, { 3, 0x200, 1 },
+		{ 4, 0x300, 256 }, { 2, 0x100, 256 }, { 5, 0, 0 } };
+	unsigned int at, n = 0;
+
+	REQUIRE(setup());
+	CHECK_EQ(fake_config_in(SLOT, 0, 4), 0x10421af4);
+	CHECK_EQ(fake_config_in(SLOT, 8, 1), 1);
+	at = fake_config_in(SLOT, 0x34, 1);
+	while (n < 5 && fake_config_in(SLOT, at, 1) == 9) {
+		CHECK_EQ(fake_config_in(SLOT, at + 3, 1), want[n][0]);
+		CHECK_EQ(fake_config_in(SLOT, at + 4, 1), 0);
+		CHECK_EQ(fake_config_in(SLOT, at + 8, 4), want[n][1]);
+		CHECK_EQ(fake_config_in(SLOT, at + 12, 4), want[n][2]);
+		if (want[n++][0] == 2)
+			CHECK_EQ(fake_config_in(SLOT, at + 16, 4), 4);
+		at = fake_config_in(SLOT, at + 1, 1);
+	}
+	CHECK_EQ(n, 5);
+	CHECK_EQ(fake_config_in(SLOT, at, 1), 0x11);
+	CHECK_EQ(fake_config_in(SLOT, at + 1, 1), 0);
+	teardown();
+}
+
+static void
+negotiation(void)
+{
+	REQUIRE(setup());
+	CHECK_EQ(proc.memory, 1);
+	CHECK_EQ(STATUS(), 0);
+	OUT(0, 4, 0);
+	CHECK_EQ(IN(4, 4), 0x10000244);
+	OUT(0, 4, 1);
+	CHECK_EQ(IN(4, 4), 1);
+	OUT(0, 4, 2);
+	CHECK_EQ(IN(4, 4), 0);
+	CHECK_EQ(IN(18, 2), 1);
+	SET_STATUS(ACK | DRIVER);
+	CHECK_EQ(STATUS(), ACK | DRIVER);
+	/* A bit that was not offered, then VERSION_1 missing. */
+	accept_features(V1 | 1);
+	SET_STATUS(ACK | DRIVER | FEATURES_OK);
+	CHECK_EQ(STATUS(), ACK | DRIVER);
+	accept_features(4);
+	SET_STATUS(ACK | DRIVER | FEATURES_OK);
+	CHECK_EQ(STATUS(), ACK | DRIVER);
+	/* DRIVER_OK does not come first. */
+	SET_STATUS(ACK | DRIVER | DRIVER_OK);
+	CHECK_EQ(STATUS(), ACK | DRIVER);
+	accept_features(V1 | 4);
+	SET_STATUS(ACK | DRIVER | FEATURES_OK);
+	CHECK_EQ(STATUS(), ACK | DRIVER | FEATURES_OK);
+	/* Too late to change. */
+	accept_features(0);
+	OUT(8, 4, 0);
+	CHECK_EQ(IN(12, 4), 4);
+	CHECK_EQ(proc.features, 0);
+	teardown();
+}
+
+static void
+queue_registers(void)
+{
+	REQUIRE(setup());
+	OUT(22, 2, 0);
+	CHECK_EQ(IN(24, 2), 128);
+	OUT(24, 2, 100);
+	CHECK_EQ(IN(24, 2), 128);
+	OUT(24, 2, 256);
+	CHECK_EQ(IN(24, 2), 128);
+	OUT(24, 2, 0);
+	CHECK_EQ(IN(24, 2), 128);
+	OUT(24, 2, 32);
+	CHECK_EQ(IN(24, 2), 32);
+	OUT(32, 4, 0x12345670);
+	OUT(36, 4, 9);
+	CHECK_EQ(IN(32, 4), 0x12345670);
+	CHECK_EQ(IN(36, 4), 9);
+	OUT(28, 2, 1);
+	CHECK_EQ(IN(28, 2), 1);
+	/* Nothing of an enabled queue can be changed. */
+	OUT(24, 2, 64);
+	OUT(32, 4, 0);
+	OUT(28, 2, 0);
+	CHECK_EQ(IN(24, 2), 32);
+	CHECK_EQ(IN(32, 4), 0x12345670);
+	CHECK_EQ(IN(28, 2), 1);
+	/* A queue that does not exist. */
+	OUT(22, 2, 1);
+	CHECK_EQ(IN(24, 2), 0);
+	OUT(28, 2, 1);
+	CHECK_EQ(IN(28, 2), 0);
+	OUT(26, 2, 0);
+	CHECK_EQ(IN(26, 2), 0xffff);
+	/* Wrong widths. */
+	CHECK_EQ(IN(24, 1), 0);
+	OUT(22, 1, 0);
+	CHECK_EQ(IN(22, 2), 1);
+	teardown();
+}
+
+static void
+device_configuration(void)
+{
+	REQUIRE(setup());
+	CHECK_EQ(IN(0x300, 4), 0x04030201);
+	CHECK_EQ(IN(0x304, 1), 5);
+	CHECK_EQ(IN(0x304, 4), 5);
+	CHECK_EQ(IN(0x3fc, 4), 0);
+	OUT(0x300, 4, 0);
+	CHECK_EQ(IN(0x300, 4), 0x04030201);
+	teardown();
+}
+
+static void
+start_tells_the_process(void)
+{
+	eventfd_t n;
+
+	REQUIRE(setup());
+	drive();
+	CHECK_EQ(proc.features, 1);
+	CHECK_EQ(proc.accepted, V1 | 1ULL << 28);
+	CHECK_EQ(proc.queue, 1);
+	CHECK_EQ(proc.call, 1);
+	CHECK_EQ(proc.start, 1);
+	CHECK_EQ(proc.last_queue.desc, 0x100001000ULL);
+	CHECK_EQ(proc.last_queue.driver, 0x2000);
+	CHECK_EQ(proc.last_queue.device, 0x3000);
+	CHECK_EQ(proc.last_queue.size, 64);
+	/* KVM signals the process. */
+	CHECK_EQ(fake_count_ioeventfds(), 1);
+	REQUIRE(fake_port_fd((uint16_t)(base + 0x100)) != -1);
+	eventfd_write(fake_port_fd((uint16_t)(base + 0x100)), 1);
+	CHECK_EQ(eventfd_read(proc.kick[0], &n), 0);
+	/* And so does a notification that came to us. */
+	OUT(0x100, 4, 0);
+	CHECK_EQ(eventfd_read(proc.kick[0], &n), 0);
+	OUT(0x104, 2, 0);
+	OUT(0x102, 2, 0);
+	CHECK_EQ(eventfd_read(proc.kick[0], &n), -1);
+	/* The BAR moves, and the port with it. */
+	fake_config_out(SLOT, 0x10, 4, 0xe000);
+	CHECK_EQ(fake_port_fd((uint16_t)(base + 0x100)), -1);
+	CHECK(fake_port_fd(0xe100) != -1);
+	fake_config_out(SLOT, 4, 2, 6);
+	CHECK_EQ(fake_count_ioeventfds(), 0);
+	teardown();
+}
+
+static void
+reset_waits_for_the_process(void)
+{
+	REQUIRE(setup());
+	drive();
+	SET_STATUS(0);
+	pump();
+	CHECK_EQ(proc.reset, 1);
+	CHECK_EQ(fake_count_ioeventfds(), 0);
+	CHECK_EQ(STATUS(), ACK | DRIVER | FEATURES_OK | DRIVER_OK);
+	CHECK_EQ(IN(28, 2), 0);
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_RESET_DONE, 0);
+	pump();
+	CHECK_EQ(STATUS(), 0);
+	drive();
+	CHECK_EQ(proc.start, 2);
+	/* A driver that does not wait is served when the time has come. */
+	SET_STATUS(0);
+	drive();
+	CHECK_EQ(STATUS(), ACK | DRIVER | FEATURES_OK | DRIVER_OK);
+	CHECK_EQ(proc.start, 2);
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_RESET_DONE, 0);
+	pump();
+	CHECK_EQ(proc.start, 3);
+	CHECK_EQ(proc.reset, 2);
+	/* Without a start there is nothing to wait for. */
+	SET_STATUS(0);
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_RESET_DONE, 0);
+	pump();
+	SET_STATUS(ACK);
+	SET_STATUS(0);
+	CHECK_EQ(STATUS(), 0);
+	pump();
+	CHECK_EQ(proc.reset, 3);
+	teardown();
+}
+
+static void
+interrupts_by_line(void)
+{
+	REQUIRE(setup());
+	drive();
+	CHECK(!fake.level[10]);
+	eventfd_write(proc.irq[0], 1);
+	pump();
+	CHECK(fake.level[10]);
+	CHECK_EQ(IN(0x200, 1), 1);
+	CHECK(!fake.level[10]);
+	CHECK_EQ(IN(0x200, 1), 0);
+	/* A reset takes it back. */
+	eventfd_write(proc.irq[0], 1);
+	pump();
+	CHECK(fake.level[10]);
+	SET_STATUS(0);
+	CHECK(!fake.level[10]);
+	CHECK_EQ(IN(0x200, 1), 0);
+	teardown();
+}
+
+static void
+msix_program(unsigned int vector, uint32_t value)
+{
+	bus_write(
+	    fake_machine.bus, BUS_MMIO, table + 16 * vector, 4, 0xfee00000);
+	bus_write(
+	    fake_machine.bus, BUS_MMIO, table + 16 * vector + 8, 4, value);
+	bus_write(fake_machine.bus, BUS_MMIO, table + 16 * vector + 12, 4, 0);
+}
+
+static unsigned int
+msix_capability(void)
+{
+	unsigned int at = fake_config_in(SLOT, 0x34, 1);
+
+	while (at != 0 && fake_config_in(SLOT, at, 1) != 0x11)
+		at = fake_config_in(SLOT, at + 1, 1);
+	return at;
+}
+
+static void
+interrupts_by_message(void)
+{
+	unsigned int cap;
+
+	REQUIRE(setup());
+	cap = msix_capability();
+	fake_config_out(SLOT, cap + 2, 2, 0x8000);
+	msix_program(0, 0x40);
+	msix_program(1, 0x41);
+	OUT(16, 2, 0);
+	CHECK_EQ(IN(16, 2), 0);
+	OUT(16, 2, 2);
+	CHECK_EQ(IN(16, 2), 0xffff);
+	OUT(16, 2, 0);
+	OUT(22, 2, 0);
+	OUT(26, 2, 1);
+	CHECK_EQ(IN(26, 2), 1);
+	drive();
+	REQUIRE(fake_count_irqfds() == 1);
+	CHECK_EQ(fake.irqfd[0].value, 0x41);
+	/* The line and the ISR stay out of it. */
+	eventfd_write(proc.irq[0], 1);
+	pump();
+	CHECK(!fake.level[10]);
+	CHECK_EQ(IN(0x200, 1), 0);
+	SET_STATUS(0);
+	CHECK_EQ(fake_count_irqfds(), 0);
+	teardown();
+}
+
+static void
+broken_rings_need_a_reset(void)
+{
+	const struct msg_dev_index index = { 0 };
+
+	REQUIRE(setup());
+	drive();
+	msg_send(&proc.link, MSG_DEV_BROKEN, 0, -1, &index, sizeof(index),
+	    "loop", 4);
+	pump();
+	CHECK_EQ(seen.broken, 1);
+	CHECK_STR(seen.why, "loop");
+	CHECK_EQ(
+	    STATUS(), ACK | DRIVER | FEATURES_OK | DRIVER_OK | NEEDS_RESET);
+	CHECK(fake.level[10]);
+	CHECK_EQ(IN(0x200, 1), 2);
+	/* Said as often as it likes. */
+	msg_send(&proc.link, MSG_DEV_BROKEN, 0, -1, &index, sizeof(index),
+	    "loop", 4);
+	pump();
+	CHECK_EQ(seen.broken, 1);
+	SET_STATUS(0);
+	pump();
+	CHECK_EQ(proc.reset, 1);
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_RESET_DONE, 0);
+	pump();
+	CHECK_EQ(STATUS(), 0);
+	drive();
+	CHECK_EQ(proc.start, 2);
+	teardown();
+}
+
+static void
+dead_process_is_replaced(void)
+{
+	REQUIRE(setup());
+	drive();
+	msg_link_fini(&proc.link);
+	pump();
+	CHECK_EQ(seen.gone, 1);
+	CHECK(!virtio_is_attached(dev));
+	CHECK(STATUS() & NEEDS_RESET);
+	CHECK_EQ(IN(0x200, 1), 2);
+	CHECK_EQ(fake_count_ioeventfds(), 0);
+	/* The new one learns nothing before the driver has reset. */
+	REQUIRE(spawn());
+	hello(V1 | 1ULL << 28);
+	CHECK_EQ(proc.memory, 1);
+	CHECK_EQ(proc.start, 0);
+	SET_STATUS(0);
+	CHECK_EQ(STATUS(), 0);
+	drive();
+	CHECK_EQ(proc.start, 1);
+	/* Or the driver is faster than the new process. */
+	msg_link_fini(&proc.link);
+	pump();
+	SET_STATUS(0);
+	CHECK_EQ(STATUS(), 0);
+	drive();
+	CHECK_EQ(fake_count_ioeventfds(), 0);
+	REQUIRE(spawn());
+	hello(V1 | 1ULL << 28);
+	CHECK_EQ(proc.start, 1);
+	CHECK_EQ(fake_count_ioeventfds(), 1);
+	CHECK_EQ(seen.gone, 2);
+	teardown();
+}
+
+static void
+dead_process_while_resetting(void)
+{
+	REQUIRE(setup());
+	drive();
+	SET_STATUS(0);
+	CHECK(STATUS() != 0);
+	msg_link_fini(&proc.link);
+	pump();
+	CHECK_EQ(STATUS(), 0);
+	teardown();
+}
+
+static void
+rude_processes_are_left(void)
+{
+	struct msg_dev_hello bad[] = {
+		{ .features = V1,
+		    .virtio_id = 1,
+		    .queues = 1,
+		    .queue_size = 128 },
+		{ .features = V1,
+		    .virtio_id = 2,
+		    .queues = 3,
+		    .queue_size = 128 },
+		{ .features = V1,
+		    .virtio_id = 2,
+		    .queues = 1,
+		    .queue_size = 64 },
+		{ .features = 1,
+		    .virtio_id = 2,
+		    .queues = 1,
+		    .queue_size = 128 },
+	};
+
+	for (unsigned int i = 0; i < 4 + 3; i++) {
+		REQUIRE(setup());
+		if (i < 4) {
+			REQUIRE(spawn());
+			MSG_SEND(&proc.link, MSG_DEV_HELLO, 0, &bad[i]);
+		} else if (i == 4)
+			hello(V1); /* again */
+		else
+			MSG_SEND_EMPTY(&proc.link,
+			    i == 5 ? MSG_DEV_STOPPED : MSG_DEV_RESET_DONE, 0);
+		pump();
+		CHECK_EQ(seen.gone, 1);
+		CHECK(!virtio_is_attached(dev));
+		teardown();
+	}
+}
+
+static void
+pausing(void)
+{
+	REQUIRE(setup());
+	virtio_stop(dev); /* nothing to stop */
+	CHECK_EQ(seen.stopped, 1);
+	virtio_continue(dev);
+	drive();
+	virtio_stop(dev);
+	pump();
+	CHECK_EQ(proc.stop, 1);
+	CHECK_EQ(seen.stopped, 1);
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_STOPPED, 0);
+	pump();
+	CHECK_EQ(seen.stopped, 2);
+	virtio_continue(dev);
+	pump();
+	CHECK_EQ(proc.start, 2);
+	/* Going on before it had stopped. */
+	virtio_stop(dev);
+	virtio_continue(dev);
+	pump();
+	CHECK_EQ(proc.start, 2);
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_STOPPED, 0);
+	pump();
+	CHECK_EQ(proc.start, 3);
+	CHECK_EQ(seen.stopped, 2);
+	/* It dies instead. */
+	virtio_stop(dev);
+	msg_link_fini(&proc.link);
+	pump();
+	CHECK_EQ(seen.stopped, 3);
+	teardown();
+}
+
+static void
+machine_reset(void)
+{
+	REQUIRE(setup());
+	drive();
+	virtio_stop(dev);
+	pump();
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_STOPPED, 0);
+	pump();
+	pci_reset(pci);
+	pump();
+	CHECK_EQ(proc.reset, 1);
+	MSG_SEND_EMPTY(&proc.link, MSG_DEV_RESET_DONE, 0);
+	pump();
+	virtio_continue(dev);
+	fake_config_out(SLOT, 4, 2, 7);
+	CHECK_EQ(STATUS(), 0);
+	drive();
+	CHECK_EQ(proc.start, 2);
+	teardown();
+}
+
+static void
+window_in_configuration_space(void)
+{
+	unsigned int at;
+
+	REQUIRE(setup());
+	at = fake_config_in(SLOT, 0x34, 1);
+	while (fake_config_in(SLOT, at + 3, 1) != 5)
+		at = fake_config_in(SLOT, at + 1, 1);
+	fake_config_out(SLOT, 4, 2, 0); /* no BAR is decoded */
+	fake_config_out(SLOT, at + 4, 1, 0);
+	fake_config_out(SLOT, at + 8, 4, 20);
+	fake_config_out(SLOT, at + 12, 4, 1);
+	fake_config_out(SLOT, at + 16, 1, ACK);
+	CHECK_EQ(fake_config_in(SLOT, at + 16, 1), ACK);
+	fake_config_out(SLOT, at + 8, 4, 0x300);
+	fake_config_out(SLOT, at + 12, 4, 4);
+	CHECK_EQ(fake_config_in(SLOT, at + 16, 4), 0x04030201);
+	/* Outside, and of no BAR: harmless. */
+	fake_config_out(SLOT, at + 8, 4, 0x400);
+	fake_config_in(SLOT, at + 16, 4);
+	fake_config_out(SLOT, at + 4, 1, 0xff);
+	fake_config_out(SLOT, at + 16, 4, 0x55555555);
+	fake_config_out(SLOT, at + 12, 4, 0xffffffff);
+	fake_config_in(SLOT, at + 16, 4);
+	fake_config_out(SLOT, 4, 2, 7);
+	CHECK_EQ(STATUS(), ACK);
+	teardown();
+}
+
+int
+main(void)
+{
+	TEST(capabilities);
+	TEST(negotiation);
+	TEST(queue_registers);
+	TEST(device_configuration);
+	TEST(start_tells_the_process);
+	TEST(reset_waits_for_the_process);
+	TEST(interrupts_by_line);
+	TEST(interrupts_by_message);
+	TEST(broken_rings_need_a_reset);
+	TEST(dead_process_is_replaced);
+	TEST(dead_process_while_resetting);
+	TEST(rude_processes_are_left);
+	TEST(pausing);
+	TEST(machine_reset);
+	TEST(window_in_configuration_space);
+	return CHECK_EXIT();
+}
