@@ -4,6 +4,8 @@
  * what is in memory afterwards, and every way in which a file can lie.
  */
 #include <elf.h>
+#define ZLIB_CONST
+#include <zlib.h>
 
 #include "boot/layout.h"
 #include "boot/le.h"
@@ -460,6 +462,82 @@ test_bad_image(void)
 	refused(VM_ERROR_FILE_FORMAT, "without addresses");
 }
 
+/* --- packed kernels --------------------------------------------------------
+ */
+
+static uint8_t packed[sizeof(file) + 1024];
+
+static size_t
+pack(const void *bytes, size_t len)
+{
+	z_stream z = { .next_in = bytes,
+		.avail_in = (uInt)len,
+		.next_out = packed,
+		.avail_out = sizeof(packed) };
+
+	if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) !=
+		Z_OK ||
+	    deflate(&z, Z_FINISH) != Z_STREAM_END)
+		abort();
+	deflateEnd(&z);
+	return z.total_out;
+}
+
+static void
+test_gzip(void)
+{
+	struct bootcase c = { .kernel = packed };
+	size_t len, i;
+
+	make_elf64();
+	len = c.kernel_len = pack(file, sizeof(file));
+	REQUIRE(bootcase_load(&c, &pc, RAM, &result) == 0);
+	CHECK_EQ(result.cpu.rip, KERNEL + 0x10);
+	CHECK(memcmp(pc.ram + 0x300000, "DATA", 4) == 0);
+	pc_fini(&pc);
+	for (c.kernel_len = 3; c.kernel_len < len; c.kernel_len++) {
+		CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+		CHECK_EQ(result.error, VM_ERROR_FILE_TRUNCATED);
+		pc_fini(&pc);
+	}
+	packed[len / 2] ^= 0x55;
+	for (i = 0; i < 8; i++)
+		packed[len / 2 + i] = 0xff;
+	CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_CORRUPT);
+	pc_fini(&pc);
+	/* Nothing within, and rubbish within. */
+	c.kernel_len = pack("", 0);
+	CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_EMPTY);
+	pc_fini(&pc);
+	c.kernel_len = pack("rubbish", 7);
+	CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_FORMAT);
+	pc_fini(&pc);
+}
+
+/* A small file that unpacks to more than memory has. */
+static void
+test_gzip_bomb(void)
+{
+	struct bootcase c = { .kernel = packed };
+	uint8_t *zeroes = calloc(1, 9 << 20);
+
+	REQUIRE(zeroes != NULL);
+	c.kernel_len = pack(zeroes, 9 << 20);
+	CHECK_EQ(bootcase_load(&c, &pc, 8 << 20, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_TOO_BIG);
+	CHECK(strstr(result.detail, "more than 8 MiB") != NULL);
+	pc_fini(&pc);
+	/* Exactly that much is read, and is no kernel. */
+	c.kernel_len = pack(zeroes, 8 << 20);
+	CHECK_EQ(bootcase_load(&c, &pc, 8 << 20, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_FORMAT);
+	pc_fini(&pc);
+	free(zeroes);
+}
+
 int
 main(void)
 {
@@ -473,5 +551,7 @@ main(void)
 	TEST(test_initrd);
 	TEST(test_image);
 	TEST(test_bad_image);
+	TEST(test_gzip);
+	TEST(test_gzip_bomb);
 	return CHECK_EXIT();
 }
