@@ -14,7 +14,7 @@ CC = gcc
 CLANG = clang
 BISON = bison
 IASL = iasl
-PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson
+PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson zlib
 
 .DEFAULT_GOAL = all
 export O SAN CC
