@@ -155,7 +155,7 @@ static int
 row(const char *name, int kvm, uint32_t flags)
 {
 	double ours[ROUNDS], peer[ROUNDS], o, p;
-	int i, rounds = flags != 0 ? ROUNDS / 3 : ROUNDS;
+	int i, rounds = flags != 0 ? ROUNDS / 2 : ROUNDS;
 
 	(void)ours_life(kvm, flags); /* warm */
 	(void)bare_life(kvm, flags);
