@@ -71,8 +71,7 @@ ibuf_from_ibuf(struct ibuf *buf, const struct ibuf *from)
 	ibuf_from_buffer(buf, ibuf_data(from), ibuf_size(from));
 }
 
-/* --- writing ---------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------- */
 
 static int
 ibuf_grow(struct ibuf *buf, size_t need)
@@ -221,8 +220,7 @@ ibuf_set(struct ibuf *buf, size_t pos, const void *data, size_t len)
 	return 0;
 }
 
-/* --- positions -------------------------------------------------------------
- */
+/* --- positions ------------------------------------------------------- */
 
 void *
 ibuf_data(const struct ibuf *buf)
@@ -262,8 +260,7 @@ ibuf_rewind(struct ibuf *buf)
 	buf->rpos = 0;
 }
 
-/* --- reading ---------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------- */
 
 int
 ibuf_skip(struct ibuf *buf, size_t len)
@@ -360,8 +357,7 @@ ibuf_get_string(struct ibuf *buf, size_t len)
 	return len == 0 ? strdup("") : strndup(from, len);
 }
 
-/* --- the descriptor --------------------------------------------------------
- */
+/* --- the descriptor -------------------------------------------------- */
 
 bool
 ibuf_fd_avail(const struct ibuf *buf)

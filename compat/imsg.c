@@ -34,8 +34,7 @@ union imsg_control {
 	char buf[CMSG_SPACE(IMSG_CMSG_FDS * sizeof(int))];
 };
 
-/* --- life ------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------ */
 
 int
 imsgbuf_init(struct imsgbuf *imsgbuf, int fd)
@@ -123,8 +122,7 @@ imsgbuf_clear(struct imsgbuf *imsgbuf)
 	imsgbuf->rerror = EBADF;
 }
 
-/* --- receiving -------------------------------------------------------------
- */
+/* --- receiving ------------------------------------------------------- */
 
 /* Keeps the first descriptor that came with a read and closes the others. */
 static int
@@ -345,8 +343,7 @@ imsg_get_ibuf(struct imsg *imsg, struct ibuf *view)
 	return ibuf_get_ibuf(imsg->buf, ibuf_size(imsg->buf), view);
 }
 
-/* --- composing -------------------------------------------------------------
- */
+/* --- composing ------------------------------------------------------- */
 
 struct ibuf *
 imsg_create(
@@ -472,8 +469,7 @@ imsg_forward(struct imsgbuf *imsgbuf, struct imsg *imsg)
 	return r;
 }
 
-/* --- sending ---------------------------------------------------------------
- */
+/* --- sending --------------------------------------------------------- */
 
 /*
  * Messages for one sendmsg(2).  One with a descriptor must be the first of
@@ -482,10 +478,10 @@ imsg_forward(struct imsgbuf *imsgbuf, struct imsg *imsg)
 static int
 imsgbuf_gather(struct imsgbuf *imsgbuf, struct iovec *iov)
 {
-	struct ibuf *buf;
+	struct ibuf *buf = TAILQ_FIRST(&imsgbuf->wqueue);
 	int n = 0;
 
-	TAILQ_FOREACH(buf, &imsgbuf->wqueue, entry) {
+	for (; buf != NULL; buf = TAILQ_NEXT(buf, entry)) {
 		if (n == IMSG_IOV_MAX || (n > 0 && ibuf_fd_avail(buf)))
 			break;
 		iov[n].iov_base = ibuf_data(buf);

@@ -126,6 +126,16 @@ int vm_memory_fd(struct vm *vm);
 int vm_memory_layout(struct vm *vm, struct vm_memseg *segs, int max);
 
 /*
+ * Backs the RAM in [gpa, gpa+len) with large pages (2 MiB), now: as far as
+ * whole ones lie inside.  For what is going to be filled anyway (kernel,
+ * initrd, where a kernel allocates first): the host then has 500 times fewer
+ * page faults and the guest's page walks are shorter.  What is there stays.
+ * Costs the memory at once.  ENOTSUP: not with this kernel (before 6.1);
+ * ENOMEM: no large page free; the range works as well without.
+ */
+int vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len);
+
+/*
  * Maps len bytes of fd from off (fd -1: fresh zeroed memory) at gpa.  Borrows
  * fd.  Without VMM_PROT_WRITE a guest's write is a VM_EXIT_MMIO, and of a
  * real fd the host's view is read-only too.  EINVAL: gpa, len or off not

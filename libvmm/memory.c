@@ -17,6 +17,10 @@
 
 #include "handle.h"
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+
 #define HUGE_ALIGN (2ULL << 20)
 
 /* An address for len bytes at which large pages are possible. */
@@ -209,6 +213,34 @@ vm_memory_layout(struct vm *vm, struct vm_memseg *segs, int max)
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return n;
+}
+
+int
+vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len)
+{
+	uint64_t start = (gpa + HUGE_ALIGN - 1) & ~(HUGE_ALIGN - 1);
+	uint64_t end, at;
+	uint8_t *host;
+
+	if (len > MEMMAP_TOP || gpa > MEMMAP_TOP - len) {
+		errno = EFAULT;
+		return -1;
+	}
+	host = vm_map_gpa(vm, gpa, len);
+	if (host == NULL)
+		return -1;
+	end = (gpa + len) & ~(HUGE_ALIGN - 1);
+	if (start >= end)
+		return 0;
+	host += start - gpa;
+	/* A large page is made of one that has at least one small page. */
+	for (at = 0; at < end - start; at += HUGE_ALIGN)
+		(void)*(volatile uint8_t *)(host + at);
+	if (madvise(host, end - start, MADV_COLLAPSE) == 0)
+		return 0;
+	if (errno == EINVAL)
+		errno = ENOTSUP;
+	return -1;
 }
 
 /* Whether [off, off+len) is all in fd: a page beyond the end is a SIGBUS. */

@@ -43,11 +43,14 @@ word_find(const struct word *words, const char *text)
 int
 log_parse(struct request *request, int argc, char *argv[])
 {
-	const struct word *word;
+	const struct word *word = NULL;
 
-	if (argc != 2 || (word = word_find(levels, argv[1])) == NULL)
+	if (argc == 2)
+		word = word_find(levels, argv[1]);
+	if (word != NULL)
+		request->flags = word->value;
+	else
 		command_usage(request->command);
-	request->flags = word->value;
 	return 0;
 }
 
@@ -56,10 +59,12 @@ reset_parse(struct request *request, int argc, char *argv[])
 {
 	const struct word *word = resets;
 
-	if (argc > 2 ||
-	    (argc == 2 && (word = word_find(resets, argv[1])) == NULL))
+	if (argc == 2)
+		word = word_find(resets, argv[1]);
+	if (argc <= 2 && word != NULL)
+		request->flags = word->value;
+	else
 		command_usage(request->command);
-	request->flags = word->value;
 	return 0;
 }
 

@@ -293,7 +293,7 @@ start_parse(struct request *request, int argc, char *argv[])
 	while ((ch = getopt(argc, argv, START_OPTIONS)) != -1) {
 		if ((option = option_find(ch)) == NULL)
 			command_usage(request->command);
-		if (option->take(start, optarg) == -1)
+		else if (option->take(start, optarg) == -1)
 			return -1;
 	}
 	if (argc - optind != 1)

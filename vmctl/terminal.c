@@ -35,8 +35,8 @@ terminal_restore(void)
 {
 	if (!is_raw)
 		return;
-	is_raw = 0;
 	set_modes(&saved);
+	is_raw = 0;
 }
 
 /* The handler is gone again (SA_RESETHAND): the signal now does its work. */
@@ -50,16 +50,23 @@ on_end(int sig)
 static void
 on_stop(int sig)
 {
-	int was_raw = is_raw;
-
 	(void)sig;
 	terminal_restore();
 	raise(SIGSTOP);
-	/* The shell has put us into the foreground again. */
-	if (was_raw) {
-		set_modes(&raw);
+}
+
+/* In the background the terminal is the shell's; then this comes once more. */
+static void
+on_continue(int sig)
+{
+	int error = errno;
+
+	(void)sig;
+	if (!is_raw && tcgetpgrp(terminal_fd) == getpgrp()) {
 		is_raw = 1;
+		set_modes(&raw);
 	}
+	errno = error;
 }
 
 /* A signal that was ignored before (nohup) stays so. */
@@ -93,8 +100,12 @@ terminal_raw(int fd)
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		catch_signal(ends[i], on_end, (int)SA_RESETHAND);
 	catch_signal(SIGTSTP, on_stop, 0);
+	catch_signal(SIGCONT, on_continue, 0);
 	atexit(terminal_restore);
 	is_raw = 1;
-	set_modes(&raw);
+	/* From the background this stops the program until it is not. */
+	while (tcsetattr(fd, TCSANOW, &raw) == -1)
+		if (errno != EINTR)
+			return -1;
 	return 0;
 }

@@ -9,7 +9,8 @@
  *
  * Setup (vm_create, vm_setup_memory, vm_map_memory, vcpu_open):
  *	memfd_create, ftruncate, fcntl(F_ADD_SEALS), fstat (vm_map_memory of a
- *	descriptor), mmap, munmap, madvise(MADV_DONTDUMP), close, brk (malloc)
+ *	descriptor), mmap, munmap, madvise(MADV_DONTDUMP;
+ *	MADV_COLLAPSE of vm_memory_large), close, brk (malloc)
  *	ioctl on /dev/kvm: KVM_CREATE_VM KVM_GET_SUPPORTED_CPUID
  *	    KVM_GET_VCPU_MMAP_SIZE; vmm_probe() also KVM_GET_API_VERSION
  *	    KVM_CHECK_EXTENSION

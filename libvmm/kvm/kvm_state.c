@@ -11,11 +11,14 @@
 #include "kvm.h"
 
 /* Member by member, both ways from one list. */
-#define REGS(X)                                                             \
-	X(rax)                                                              \
-	X(rbx) X(rcx) X(rdx) X(rsi) X(rdi) X(rbp) X(rsp) X(r8) X(r9) X(r10) \
-	    X(r11) X(r12) X(r13) X(r14) X(r15) X(rip) X(rflags)
-#define CREGS(X) X(cr0) X(cr2) X(cr3) X(cr4) X(cr8) X(efer) X(apic_base)
+/* clang-format off */
+#define REGS(X) \
+	X(rax) X(rbx) X(rcx) X(rdx) X(rsi) X(rdi) X(rbp) X(rsp) \
+	X(r8) X(r9) X(r10) X(r11) X(r12) X(r13) X(r14) X(r15) \
+	X(rip) X(rflags)
+#define CREGS(X) \
+	X(cr0) X(cr2) X(cr3) X(cr4) X(cr8) X(efer) X(apic_base)
+/* clang-format on */
 
 int
 kvm_state_get_regs(struct vcpu *vcpu, struct vcpu_regs *regs)

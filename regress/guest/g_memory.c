@@ -207,6 +207,32 @@ test_ram_above_4g(void)
 	CHECK_EQ(guest_count_fds(), before);
 }
 
+static void
+test_large_pages(void)
+{
+	struct vm_params params = {
+		.size = sizeof(params), .memory_bytes = 32ULL << 20, .ncpus = 1
+	};
+	uint8_t in[64], out[64];
+	int rc;
+
+	GUEST_NEEDS_KVM();
+	g.kvm = vmm_open(NULL);
+	memset(in, 0xa7, sizeof(in));
+	REQUIRE(vm_create(g.kvm, &params, &g.vm) == 0);
+	REQUIRE(vm_copyin(g.vm, in, (4 << 20) - 32, sizeof(in)) == 0);
+	errno = 0;
+	rc = vm_memory_large(g.vm, 1 << 20, 15 << 20);
+	CHECK(rc == 0 || errno == ENOTSUP || errno == ENOMEM);
+	printf("# large pages: %s\n", rc == 0 ? "yes" : strerror(errno));
+	REQUIRE(vm_copyout(g.vm, (4 << 20) - 32, out, sizeof(out)) == 0);
+	CHECK(memcmp(in, out, sizeof(in)) == 0);
+	CHECK(vm_memory_large(g.vm, 4096, 4096) == 0); /* no whole one */
+	CHECK(vm_memory_large(g.vm, 0, 64 << 20) == -1 && errno == EFAULT);
+	CHECK(vm_memory_large(g.vm, UINT64_MAX - 4096, 64 << 20) == -1);
+	guest_stop(&g);
+}
+
 /* Each way in which creation fails gives back what it took. */
 static void
 test_failures(void)
@@ -264,6 +290,7 @@ main(void)
 		TEST(test_copy_across);
 	}
 	TEST(test_ram_above_4g);
+	TEST(test_large_pages);
 	TEST(test_failures);
 	return CHECK_EXIT();
 }

@@ -21,8 +21,8 @@
 
 #define LAYOUT_EBDA 0x9FC00ULL /* 1 KiB below 640 KiB */
 #define LAYOUT_VGA_HOLE 0xA0000ULL
-#define LAYOUT_SHADOW 0xC0000ULL /* RAM: option ROMs, the BIOS's set-up code \
-				  */
+/* RAM: option ROMs, and SeaBIOS's set-up code before them. */
+#define LAYOUT_SHADOW 0xC0000ULL
 #define LAYOUT_BIOS 0xE0000ULL /* RAM, reserved: ACPI or the BIOS copy */
 #define LAYOUT_HIGH 0x100000ULL
 

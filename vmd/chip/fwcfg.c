@@ -245,7 +245,8 @@ fwcfg_add_file(
 			errno = EEXIST;
 	if (errno != 0 || (copy = malloc(len != 0 ? len : 1)) == NULL)
 		return -1;
-	memcpy(copy, bytes, len);
+	if (len > 0)
+		memcpy(copy, bytes, len);
 	fwcfg_add_item(fwcfg, key, copy, (uint32_t)len, true);
 	number = htobe32((uint32_t)len);
 	memcpy(entry, &number, 4);

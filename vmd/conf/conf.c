@@ -14,8 +14,7 @@
 #include "ipc/log.h"
 #include "parse.h"
 
-/* --- memory ----------------------------------------------------------------
- */
+/* --- memory ---------------------------------------------------------- */
 
 void *
 conf_xalloc(size_t len)
@@ -86,8 +85,7 @@ conf_find(const struct conf *conf, const char *name)
 	return NULL;
 }
 
-/* --- messages --------------------------------------------------------------
- */
+/* --- messages -------------------------------------------------------- */
 
 static void __attribute__((format(printf, 5, 0)))
 conf_vreport(struct conf_parser *p, enum conf_severity severity,
@@ -135,8 +133,7 @@ conf_error(struct conf_parser *p, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* --- a run -----------------------------------------------------------------
- */
+/* --- a run ----------------------------------------------------------- */
 
 static void
 conf_parser_init(struct conf_parser *p, const struct conf_input *in)

@@ -40,8 +40,7 @@ conf_check_vm_name(struct conf_parser *p, const char *name)
 	return false;
 }
 
-/* --- files -----------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------- */
 
 static bool
 conf_check_kind(struct conf_parser *p, const char *word, const char *path,
@@ -110,8 +109,7 @@ conf_check_format(struct conf_parser *p, const struct conf_disk *disk)
 	return false;
 }
 
-/* --- users -----------------------------------------------------------------
- */
+/* --- users ----------------------------------------------------------- */
 
 /* A number of 32 bits that is not -1, which would mean "no change". */
 static bool
@@ -178,8 +176,7 @@ conf_check_owner(struct conf_parser *p, struct conf_owner *owner, char *text)
 	free(text);
 }
 
-/* --- the whole of a VM -----------------------------------------------------
- */
+/* --- the whole of a VM ----------------------------------------------- */
 
 static bool
 conf_check_nics(struct conf_parser *p, struct conf_vm *vm)

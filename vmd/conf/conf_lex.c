@@ -76,8 +76,7 @@ conf_lex_is_word(int c)
 	return c > ' ' && c < 0x7f && strchr("(){}<>!=#,$\"'", c) == NULL;
 }
 
-/* --- tokens ----------------------------------------------------------------
- */
+/* --- tokens ---------------------------------------------------------- */
 
 static int
 conf_lex_bad(struct conf_parser *p, const char *why)

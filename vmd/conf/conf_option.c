@@ -108,8 +108,7 @@ conf_option_defaults(struct conf_vm *vm)
 	}
 }
 
-/* --- one function per type -------------------------------------------------
- */
+/* --- one function per type ------------------------------------------- */
 
 static void
 conf_set_number(

@@ -17,8 +17,7 @@
 #define CONF_EXPANSION_MAX (16 << 20) /* bytes that all macros expand to */
 #define CONF_ERRORS_MAX 100 /* then the run ends */
 
-/* --- a row for each option that is one word and one value ------------------
- */
+/* --- a row for each option that is one word and one value ------------ */
 
 enum conf_option_type {
 	OPTION_SIZE, /* uint64_t bytes, K M G T, whole megabytes */
@@ -38,8 +37,7 @@ struct conf_option {
 	const char *help;
 };
 
-/* --- where text comes from -------------------------------------------------
- */
+/* --- where text comes from ------------------------------------------- */
 
 struct conf_source {
 	char *name; /* of the file, NULL: the value of a macro */
@@ -67,7 +65,7 @@ struct conf_parser {
 	struct conf_vm *vm; /* being read, owned */
 	struct conf_nic nic; /* being read */
 	unsigned int vm_errors; /* errors before vm began */
-	TAILQ_HEAD(, conf_macro) macros;
+	TAILQ_HEAD(conf_macros, conf_macro) macros;
 	uint32_t nmacros;
 
 	/* The deepest is read.  A macro's value never holds another. */

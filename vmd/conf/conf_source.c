@@ -47,8 +47,7 @@ conf_source_pop(struct conf_parser *p)
 	free(src->owned);
 }
 
-/* --- characters ------------------------------------------------------------
- */
+/* --- characters ------------------------------------------------------ */
 
 /* A backslash at the end of a line joins it with the next. */
 static bool
@@ -96,8 +95,7 @@ conf_source_ungetc(struct conf_parser *p, int c)
 		src->line--;
 }
 
-/* --- files -----------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------- */
 
 char *
 conf_source_join(struct conf_parser *p, const char *path)

@@ -47,8 +47,7 @@ conf_vm_end(struct conf_parser *p)
 	}
 }
 
-/* --- disks -----------------------------------------------------------------
- */
+/* --- disks ----------------------------------------------------------- */
 
 static bool
 conf_vm_format(
@@ -89,8 +88,7 @@ conf_vm_disk(struct conf_parser *p, char *path, char *format)
 	free(format);
 }
 
-/* --- interfaces ------------------------------------------------------------
- */
+/* --- interfaces ------------------------------------------------------ */
 
 static bool
 conf_nic_is_tap(const char *name)

@@ -39,8 +39,7 @@ static const struct {
 	[LOG_LEVEL_TRACE] = { "trace: ", LOG_DEBUG },
 };
 
-/* --- state -----------------------------------------------------------------
- */
+/* --- state ----------------------------------------------------------- */
 
 static void
 log_set_name(const char *name)
@@ -99,8 +98,7 @@ log_wanted(enum log_level level)
 	return (int)level <= (int)LOG_LEVEL_INFO + atomic_load(&verbose);
 }
 
-/* --- one line --------------------------------------------------------------
- */
+/* --- one line -------------------------------------------------------- */
 
 static size_t
 log_escape_one(char one[8], char in)
@@ -210,8 +208,7 @@ log_relay(uint32_t level, const char *process, const char *text, size_t len)
 	errno = saved;
 }
 
-/* --- levels ----------------------------------------------------------------
- */
+/* --- levels ---------------------------------------------------------- */
 
 void
 log_warn(const char *sub, const char *fmt, ...)
@@ -264,8 +261,7 @@ fatalx(const char *sub, const char *fmt, ...)
 	exit(1);
 }
 
-/* --- lines a guest causes --------------------------------------------------
- */
+/* --- lines a guest causes -------------------------------------------- */
 
 static bool
 log_limit_pass(struct log_limit *limit)

@@ -34,7 +34,8 @@ enum log_dest {
 
 /* Gets each finished line: "subsystem: text", escaped, without a newline, and
  * the name of the process it is from.  Called with a lock held: it must not
- * log. */
+ * log.  After LOG_LEVEL_FATAL the process ends: what is sent is to be flushed
+ * before the return. */
 typedef void log_sink(
     enum log_level, const char *process, const char *line, void *arg);
 
@@ -46,7 +47,7 @@ void log_procname(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_setverbose(int);
 int log_getverbose(void);
 /* NULL goes back to the destination of log_init().  Borrows arg. */
-void log_set_sink(log_sink *, void *arg);
+void log_set_sink(log_sink *sink, void *arg);
 /* A line of another process, len bytes as its sink got it.  Nothing of it is
  * believed: level is checked, name and text are cut and escaped again. */
 void log_relay(

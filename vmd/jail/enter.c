@@ -139,15 +139,9 @@ jail_enter(enum role role, const struct jail_params *params,
 }
 
 int
-jail_seal_flags(enum role role, unsigned int flags)
-{
-	return filter_load(role, PHASE_RUN, getpid(), flags);
-}
-
-int
 jail_seal(enum role role)
 {
-	return jail_seal_flags(role, 0);
+	return filter_load(role, PHASE_RUN, getpid(), 0);
 }
 
 int

@@ -7,6 +7,7 @@
 #include "jail/internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -140,11 +141,20 @@ debug_prepare(void)
 	return sigaction(SIGSYS, &action, NULL);
 }
 
-static int
-build_init(struct build *build, unsigned int flags)
+/* jail_seal() goes on as jail_enter() began. */
+static bool
+debug_prepared(void)
 {
-	uint32_t otherwise =
-	    flags & JAIL_DEBUG ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
+	struct sigaction action;
+
+	return sigaction(SIGSYS, NULL, &action) == 0 &&
+	    (action.sa_flags & SA_SIGINFO) && action.sa_sigaction == denied;
+}
+
+static int
+build_init(struct build *build, bool debug)
+{
+	uint32_t otherwise = debug ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
 	int error;
 
 	if ((build->ctx = seccomp_init(otherwise)) == NULL)
@@ -169,6 +179,8 @@ static int
 build_end(struct build *build, int error)
 {
 	seccomp_release(build->ctx);
+	/* The filter took more memory to build than the role may ever use. */
+	malloc_trim(0);
 	if (error == 0)
 		return 0;
 	errno = -error;
@@ -184,7 +196,7 @@ filter_load(
 
 	if ((flags & JAIL_DEBUG) && debug_prepare() == -1)
 		return -1;
-	error = build_init(&build, flags);
+	error = build_init(&build, debug_prepared());
 	if (error == 0)
 		error = seccomp_load(build.ctx);
 	return build_end(&build, error);
@@ -196,7 +208,7 @@ filter_export(enum role role, enum jail_phase phase, pid_t self, int fd)
 	struct build build = { .role = role, .phase = phase, .self = self };
 	int error;
 
-	error = build_init(&build, 0);
+	error = build_init(&build, false);
 	if (error == 0)
 		error = seccomp_export_bpf(build.ctx, fd);
 	return build_end(&build, error);

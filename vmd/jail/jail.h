@@ -105,13 +105,10 @@ int jail_enter(enum role role, const struct jail_params *params,
     struct jail_report *report);
 
 /*
- * Ends the set-up: from now on only the rows of phase "run".  Applies to all
- * threads of the process.  Thread-safe.  -1 with errno: the role must end.
+ * Ends the set-up: from now on only the rows of phase "run", for all threads
+ * of the process.  Once, by any thread.  -1 with errno: the role must end.
  */
 int jail_seal(enum role role);
-
-/* The same with jp_flags' JAIL_DEBUG. */
-int jail_seal_flags(enum role role, unsigned int flags);
 
 /*
  * Called by root's daemon before its own jail_enter(): whether children of a

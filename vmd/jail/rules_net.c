@@ -53,6 +53,9 @@ static const struct jail_row rows[] = {
 	    ARG_INT(1, TUNSETVNETHDRSZ)),
 	ROW_IF(N, SETUP, getsockopt, "does the socket keep frames apart",
 	    ARG_INT(1, SOL_SOCKET), ARG_INT(2, SO_TYPE)),
+	ROW_IF(N, SETUP, ioctl, "tap: header", ARG_INT(1, TUNSETVNETHDRSZ)),
+	ROW_IF(N | U, SETUP, getsockopt, "kind of the socket of frames",
+	    ARG_INT(1, SOL_SOCKET)),
 	ROW_IF(N, RUN, ioctl, "offloads the guest has chosen",
 	    ARG_INT(1, TUNSETOFFLOAD)),
 

@@ -432,7 +432,10 @@ guest_vm_ended(struct guest *g, int status)
 		    g->spec->start.target.name, WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 	g->vm = NULL;
-	guest_end(g, END_DIED);
+	if (g->ending)
+		guest_finish(g);
+	else
+		guest_end(g, END_DIED);
 }
 
 static void

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An answer to vmctl: the first byte is the type, the rest the payload.  What
+ * is accepted must print as a sentence without control characters.
+ * Reaches vmctl/reply.c, vmctl/result.c, vmctl/output.c.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+#include "reply.h"
+#include "result.h"
+
+static void
+must_be_clean(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (((unsigned char)*text < ' ' && *text != '\n' &&
+			*text != '\t') ||
+		    *text == 0x7f)
+			abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct reply reply;
+	const char *reason;
+	char owner[16], *sentence;
+
+	if (size == 0)
+		return 0;
+	/* A payload of its own, so that reading past its end is seen. */
+	uint8_t *payload = malloc(size - 1);
+	if (payload == NULL)
+		return 0;
+	memcpy(payload, data + 1, size - 1);
+	if (reply_decode(&reply, data[0], payload, size - 1, &reason) == -1) {
+		must_be_clean(reason);
+	} else if (reply.type == MSG_RESULT) {
+		sentence = result_sentence(&reply, NULL);
+		must_be_clean(sentence);
+		must_be_clean(reply.body.result.name);
+		must_be_clean(reply.body.result.tty);
+		free(sentence);
+	} else if (reply.type == MSG_STATUS_VM) {
+		must_be_clean(reply.body.vm.name);
+		must_be_clean(reply.body.vm.tty);
+		must_be_clean(output_state(&reply.body.vm));
+		must_be_clean(
+		    output_owner(&reply.body.vm, owner, sizeof(owner)));
+	}
+	free(payload);
+	return 0;
+}
