@@ -57,8 +57,11 @@ ring_restart(struct loop *loop, uint64_t features)
 	unsigned int done = drv.reset_done;
 
 	driver_send(MSG_DEV_RESET);
-	for (unsigned int i = 0; i < 1000 && drv.reset_done == done; i++)
+	for (unsigned int i = 0; i < 5000 && drv.reset_done == done; i++) {
 		driver_pump(loop);
+		if (i > 10)
+			usleep(1000);
+	}
 	if (drv.reset_done == done)
 		abort(); /* something is in flight for ever */
 	MSG_SEND(&drv.link, MSG_DEV_FEATURES, 0, &f);
