@@ -8,6 +8,8 @@
 #ifndef RING_INPUT_H
 #define RING_INPUT_H
 
+#include <stdlib.h>
+
 #include "driver.h"
 
 #define RING_SIZE 16
