@@ -467,8 +467,7 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 		return false;
 	p->pid = 0;
 	/* What it said before it ended is read first. */
-	if (msg_link_is_open(&p->link))
-		msg_link_read(&p->link);
+	msg_link_drain(&p->link);
 	msg_link_fini(&p->link);
 	if (p->role == ROLE_VM)
 		guest_vm_ended(g, status);

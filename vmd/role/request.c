@@ -419,7 +419,7 @@ request_reload(void *arg, struct msg *m)
 
 	if (s == NULL)
 		return;
-	if (reload_conf(p, false, first, sizeof(first)) == -1)
+	if (reload_conf(p, first, sizeof(first)) == -1)
 		r.error = VM_ERROR_CONFIG;
 	request_answer(p, m->peerid, &r, first);
 }

@@ -236,7 +236,10 @@ vmstart_tap(struct vmstart *st, unsigned int index)
 	    st->v->name);
 	if ((nic->flags & NIC_DOWN) == 0)
 		set.flags = LINK_UP;
-	MSG_SEND(parent_link(st->parent, PROC_PRIV), MSG_LINK_SET, 0, &set);
+	if (MSG_SEND(parent_link(st->parent, PROC_PRIV), MSG_LINK_SET, 0,
+		&set) == -1)
+		return vmstart_error(
+		    st, VM_ERROR_TAP_FAILED, errno, "%s", ifname);
 	return VM_ERROR_OK;
 }
 
