@@ -26,6 +26,11 @@ vmd_run()
 	}
 }
 
+no_vm()
+{
+	[ "$(ctl status | wc -l)" -le 1 ]
+}
+
 # idle NAME OPTION ...: starts a VM with a disk of its own.
 idle()
 {

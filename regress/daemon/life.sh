@@ -9,7 +9,7 @@ expect 'a second daemon on the socket is refused' \
     says 'another vmd is running' "$VMD" -d -S "$VMD_SOCKET" -f "$work/vm.conf"
 expect 'and one in the background, too' \
     says 'another vmd is running' "$VMD" -S "$VMD_SOCKET" -f "$work/vm.conf"
-expect 'the first serves on' ctl status
+expect 'the first serves on' vmd_answers
 for signal in TERM INT; do
 	[ -n "$vmd_pid" ] || vmd_run
 	expect "SIG$signal: a VM runs" idle victim
@@ -44,8 +44,7 @@ echo 'vm "relative" { disable, memory 32M, disk "relative.img" }' >vm.conf
 expect 'vmd in the background returns 0' "$VMD" -S vmd.sock -f vm.conf
 expect 'and serves the socket at once' ctl status
 vmd_pid=
-for p in /proc/[0-9]*; do
-	p=${p#/proc/}
+for p in $(descendants 1); do
 	case $(title "$p") in
 	"$VMD -S vmd.sock -f vm.conf") [ "$(readlink "/proc/$p/cwd")" = / ] &&
 		vmd_pid=$p ;;
@@ -102,14 +101,10 @@ expect 'stop -f ends it at once' ctl stop -fw three
 expect 'a paused VM' idle four
 expect 'is paused' ctl pause four
 expect 'stop -a stops all' ctl stop -afw
-expect 'none is there' [ "$(ctl status | wc -l)" -le 1 ]
+expect 'none is there' no_vm
 idle five >/dev/null
 idle six >/dev/null
 expect 'reset vms ends all' ctl reset vms
-no_vm()
-{
-	[ "$(ctl status | wc -l)" -le 1 ]
-}
 expect 'none is left' wait_for 5 no_vm
 
 : >vmd.log

@@ -99,8 +99,9 @@ if [ -n "${members-}" ]; then
 	expect 'the terminal is for the group, too' \
 	    [ "$(stat -c '%g %a' "$tty")" = "$group 660" ]
 	expect 'a member pauses it' as $member pause shared
-	expect 'the owner unpauses it' as $owner unpause shared ||
-	    ctl unpause shared
+	expect 'the owner, who did not start it, may not' \
+	    not_the_owner as $owner unpause shared
+	expect 'a member unpauses it' as $member unpause shared
 	expect 'a stranger does not' not_the_owner as $stranger stop -f shared
 	expect 'a member stops it' as $member stop -fw shared
 	expect 'a member may not start others' \
