@@ -86,6 +86,16 @@ expect 'its terminal is gone' wait_for 5 refuse [ -c "$tty" ]
 expect 'root starts it' ctl start owned
 expect 'now it is root'"'"'s' says 'not the owner' as $owner stop -f owned
 expect 'root stops it' ctl stop -fw owned
+# Again and again: the disk must be free when the end is told.
+free_at_once()
+{
+	n=0
+	while [ $n -lt 15 ]; do
+		as $owner start owned && as $owner stop -fw owned || return 1
+		n=$((n + 1))
+	done
+}
+expect 'its disk is free at once, 15 times' free_at_once
 expect 'then it is the owner'"'"'s again' as $owner start owned
 expect 'root may stop it' ctl stop -fw owned
 

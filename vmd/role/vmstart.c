@@ -500,6 +500,21 @@ vmstart_vm_state(void *arg, struct msg *m)
 	    &r, "");
 }
 
+/*
+ * The processes are gone, but the kernel may hold on to a disk for a while
+ * after the end of a process that had it in an I/O ring.
+ */
+static void
+vmstart_unlock_disks(const struct vmspec *s)
+{
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++) {
+		int fd = vmspec_get(s, VM_FILE_DISK, i);
+
+		if (fd != -1)
+			flock(fd, LOCK_UN);
+	}
+}
+
 /* The VM is no more: those who wait hear of it, what it had is closed. */
 static void
 vmstart_ended(struct parent *p, struct vment *v, const struct msg_result *r,
@@ -580,6 +595,7 @@ vmstart_vm_exited(void *arg, struct msg *m)
 	    e->error != VM_ERROR_OK && e->error != VM_ERROR_TIMEOUT
 		? e->error
 		: ends[e->reason].error);
+	vmstart_unlock_disks(v->run);
 	vmstart_ended(p, v, &r, detail);
 }
 
