@@ -26,7 +26,7 @@ cycle()
 cycles()
 {
 	n=0
-	while [ $n -lt "$1" ]; do
+	while [ "$n" -lt "$1" ]; do
 		cycle "churn$((n % 7))" || return 1
 		n=$((n + 1))
 	done
@@ -34,7 +34,7 @@ cycles()
 memories()
 {
 	for role in control priv vmm; do
-		memory "$(role_pid $role)"
+		memory "$(role_pid "$role")"
 	done
 	memory "$vmd_pid"
 }
@@ -58,7 +58,7 @@ expect 'no process has grown' grown
 twenty()
 {
 	n=0
-	while [ $n -lt 20 ]; do
+	while [ "$n" -lt 20 ]; do
 		idle "crowd$n" >"$work/crowd$n.out" || {
 			cat "$work/crowd$n.out"
 			return 1

@@ -54,7 +54,7 @@ refused()
 		said=$(timeout 20 "$VMCTL" start -m 32M "$@" victim 2>&1)
 		said_status=$?
 		printf '%s\n' "$said"
-		[ $said_status -eq 1 ] || return 1
+		[ "$said_status" -eq 1 ] || return 1
 		case $said in
 		*"$file"*"$reason"*) return 0 ;;
 		*) return 1 ;;

@@ -77,12 +77,12 @@ expect 'the victim starts again' vment victim
 
 # control and priv.
 for role in control priv; do
-	pid=$(role_pid $role)
+	pid=$(role_pid "$role")
 	kill -9 "$pid"
 	expect "$role dies: the daemon serves" wait_for 5 vmd_answers
 	back()
 	{
-		new=$(role_pid $role)
+		new=$(role_pid "$role")
 		[ -n "$new" ] && [ "$new" != "$pid" ]
 	}
 	expect "$role dies: it is back" wait_for 5 back

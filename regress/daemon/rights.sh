@@ -90,8 +90,8 @@ expect 'root stops it' ctl stop -fw owned
 free_at_once()
 {
 	n=0
-	while [ $n -lt 15 ]; do
-		as $owner start owned && as $owner stop -fw owned || return 1
+	while [ "$n" -lt 15 ]; do
+		as "$owner" start owned && as "$owner" stop -fw owned || return 1
 		n=$((n + 1))
 	done
 }
