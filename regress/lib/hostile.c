@@ -252,6 +252,7 @@ headers(void)
 		{ MSG__COUNT, 16, "a type after the last is dropped" },
 		{ 0xffffffff, 16, "type 0xffffffff is dropped" },
 	};
+	static const char http[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	unsigned char garbage[4096];
 	int fd;
 
@@ -271,7 +272,7 @@ headers(void)
 	send_bytes(fd, garbage, sizeof(garbage), 0);
 	must_drop(fd, "4096 random bytes are dropped");
 	fd = dial();
-	send_bytes(fd, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 37, 0);
+	send_bytes(fd, http, sizeof(http) - 1, 0);
 	must_drop(fd, "another protocol is dropped");
 }
 
@@ -566,7 +567,7 @@ deaf(void)
 			printf("dropped after %d requests\n", asked);
 			return 0;
 		}
-		usleep(50 * 1000);
+		usleep(200 * 1000);
 	}
 	printf("still there after %d requests\n", asked);
 	return 1;
