@@ -462,6 +462,16 @@ guest_respawn(struct guest_proc *p)
 		    g->spec->start.target.name, role_name(p->role), p->index);
 }
 
+/* Devices end with their VM process; who is reaped first is chance. */
+static bool
+guest_vm_is_up(struct guest *g)
+{
+	if (g->vm == NULL)
+		return false;
+	msg_link_drain(&g->vm->link);
+	return msg_link_is_open(&g->vm->link) && g->end.reason == END_DIED;
+}
+
 bool
 guest_reaped(struct guest *g, pid_t pid, int status)
 {
@@ -480,7 +490,7 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 		guest_vm_ended(g, status);
 	else if (g->ending)
 		guest_finish(g);
-	else {
+	else if (guest_vm_is_up(g)) {
 		log_warnx("guest", "vm %s: %s%u ended (%s %d): restarted",
 		    g->spec->start.target.name, role_name(p->role), p->index,
 		    WIFSIGNALED(status) ? "signal" : "status",
