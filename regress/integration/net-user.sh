@@ -5,14 +5,16 @@ if [ -z "${IN_NETNS-}" ] && [ "$(id -u)" -eq 0 ]; then
 fi
 . "$(dirname "$0")/lib.sh"
 ip link set lo up 2>/dev/null
+outside=$(outside_address)
+[ -n "$outside" ] || skip 'no network that is not loopback'
 mkdir "$work/www"
 head -c 3000000 /dev/urandom >"$work/www/file"
 want=$(sha256sum <"$work/www/file" | cut -d' ' -f1)
-busybox httpd -f -p 127.0.0.1:8123 -h "$work/www" &
+busybox httpd -f -p "$outside:8123" -h "$work/www" &
 background $!
 listen 8124 "$work/got"
-words='vmd.test=net,fetch,send vmd.url=http://10.0.2.2:8123/file'
-words="$words vmd.to=10.0.2.2:8124"
+words="vmd.test=net,fetch,send vmd.url=http://$outside:8123/file"
+words="$words vmd.to=$outside:8124"
 vmd_start </dev/null
 expect 'a VM with a user network starts' start user 1 -i 1 -N user
 expect 'the guest comes up' guest_up user

@@ -13,12 +13,14 @@
 	    "$0" "$@"
 }
 . "$(dirname "$0")/lib.sh"
+outside=$(outside_address)
+[ -n "$outside" ] || skip 'no network that is not loopback'
 truncate -s 8M "$work/disk.img"
-words='vmd.test=disk,net,fetch vmd.url=http://10.0.2.2:8133/file'
+words="vmd.test=disk,net,fetch vmd.url=http://$outside:8133/file"
 mkdir "$work/www"
 head -c 100000 /dev/urandom >"$work/www/file"
 want=$(sha256sum <"$work/www/file" | cut -d' ' -f1)
-busybox httpd -f -p 127.0.0.1:8133 -h "$work/www" &
+busybox httpd -f -p "$outside:8133" -h "$work/www" &
 background $!
 vmd_start </dev/null
 expect 'a VM starts' start mine 1 -i 1 -d "$work/disk.img"
