@@ -32,7 +32,8 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wimplicit-fallthrough -Wconversion -Wno-sign-conversion \
 	-Wredundant-decls -Wnested-externs -Werror
 HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fno-common \
-	-fstack-clash-protection -fcf-protection -fPIE -ftrivial-auto-var-init=zero
+	-fstack-clash-protection -fcf-protection -fPIE \
+	-ftrivial-auto-var-init=$(if $(findstring clang,$(CC)),pattern,zero)
 LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 ifeq ($(SAN),thread)
 SANFLAGS = -fsanitize=thread
