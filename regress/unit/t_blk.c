@@ -309,6 +309,42 @@ stop_and_go_on(void)
 	teardown();
 }
 
+/* With event indices, all that is asked for is told, and nothing else is. */
+static void
+interrupts_as_asked(void)
+{
+	const uint32_t base = DRIVER_DATA + 0x2000;
+	uint16_t *used_event;
+	unsigned int before;
+	uint32_t len;
+
+	REQUIRE(setup(false));
+	driver_send(MSG_DEV_RESET);
+	driver_pump(loop);
+	MSG_SEND(&drv.link, MSG_DEV_FEATURES, 0,
+	    &((struct msg_dev_features) {
+		DRIVER_VERSION_1 | VIRTQ_F_EVENT_IDX }));
+	driver_send_queue(0, 32);
+	driver_send(MSG_DEV_START);
+	driver_pump(loop);
+	used_event =
+	    (uint16_t *)(void *)(drv.mem + drv.queue[0].avail + 4 + 2 * 32);
+	*used_event = 9; /* when the tenth is used */
+	for (unsigned int i = 0; i < 12; i++) {
+		struct driver_buffer b[3] = { { HDR, 16, false },
+			{ base + 512 * i, 512, true }, { STATUS, 1, true } };
+
+		header(HDR, VIRTIO_BLK_T_IN, i);
+		before = driver_interrupts(0);
+		CHECK_EQ(before, i == 10);
+		driver_add(0, b, 3);
+		driver_kick(0);
+		CHECK(driver_wait(loop, 0, &len) != -1);
+		driver_pump(loop);
+	}
+	teardown();
+}
+
 static void
 vm_process_misbehaves(void)
 {
@@ -481,6 +517,7 @@ main(void)
 	TEST(host_errors_are_the_guests);
 	TEST(no_request_breaks_the_device);
 	TEST(stop_and_go_on);
+	TEST(interrupts_as_asked);
 	TEST(vm_process_misbehaves);
 	TEST(rings_outside_memory);
 	TEST(random_requests);
