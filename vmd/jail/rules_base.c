@@ -88,7 +88,10 @@ static const struct jail_row rows[] = {
 	ROW(ALL, RUN, rt_sigprocmask, "handlers"),
 	ROW(ALL, RUN, rt_sigreturn, "the end of a handler"),
 	ROW(ALL, RUN, restart_syscall, "the kernel, after a stop"),
-	ROW_IF(ALL, RUN, tgkill, "abort, kick of a vCPU thread", ARG_SELF(0)),
+	ROW_IF(ALL & ~SPAWNERS, RUN, tgkill, "abort, kick of a vCPU thread",
+	    ARG_SELF(0)),
+	/* Their filter is their children's, too, whose pids are others. */
+	ROW(SPAWNERS, RUN, tgkill, "abort; a vm kicks its vCPU threads"),
 	ROW_IF(THREADED, SETUP, clone, "threads, never a process",
 	    ARG_LONG(0,
 		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |

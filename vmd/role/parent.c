@@ -242,10 +242,13 @@ static char *
 parent_socket_path(const struct parent_options *o)
 {
 	const char *dir = getenv("XDG_RUNTIME_DIR");
+	const char *named = getenv(VMD_SOCKET_ENV);
 	char *path;
 
 	if (o->socket_path != NULL)
 		path = strdup(o->socket_path);
+	else if (named != NULL && named[0] != '\0')
+		path = strdup(named);
 	else if (geteuid() == 0)
 		path = strdup(VMD_SOCKET);
 	else if (dir == NULL || dir[0] != '/')
