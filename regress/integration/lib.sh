@@ -127,7 +127,7 @@ vmd_start()
 # vmd_run: the same with the vm.conf that is in the folder.
 vmd_run()
 {
-	"$VMD" -d -vv -f "$work/vm.conf" >>"$work/vmd.log" 2>&1 &
+	"$VMD" -d -v -S "$VMD_SOCKET" -f "$work/vm.conf" >>"$work/vmd.log" 2>&1 &
 	vmd_pid=$!
 	wait_for 20 vmd_answers || {
 		not_ok "vmd starts"
@@ -262,6 +262,12 @@ title()
 pattern_sum()
 {
 	yes "$1" | head -c 1048576 | sha256sum | cut -d' ' -f1
+}
+
+# got_whole FILE PATTERN: the file is what the guest makes of the pattern.
+got_whole()
+{
+	[ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$(pattern_sum "$2")" ]
 }
 
 [ -x "$VMD" ] || skip "vmd is not built"
