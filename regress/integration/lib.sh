@@ -264,6 +264,17 @@ pattern_sum()
 	yes "$1" | head -c 1048576 | sha256sum | cut -d' ' -f1
 }
 
+# listen PORT FILE: takes one connection and keeps what it sends.  The pipe is
+# there because busybox's nc ends with its input.
+listen()
+{
+	mkfifo "$work/listen.$1"
+	sleep 100000 >"$work/listen.$1" &
+	background $!
+	busybox nc -l -p "$1" <"$work/listen.$1" >"$2" &
+	background $!
+}
+
 # got_whole FILE PATTERN: the file is what the guest makes of the pattern.
 got_whole()
 {

@@ -25,8 +25,7 @@ head -c 3000000 /dev/urandom >"$work/www/file"
 want=$(sha256sum <"$work/www/file" | cut -d' ' -f1)
 busybox httpd -f -p 10.77.0.1:8123 -h "$work/www" &
 background $!
-busybox nc -l -p 8124 >"$work/got" &
-background $!
+listen 8124 "$work/got"
 cat >"$work/udhcpd.conf" <<CONF
 start 10.77.0.20
 end 10.77.0.30

@@ -10,8 +10,7 @@ head -c 3000000 /dev/urandom >"$work/www/file"
 want=$(sha256sum <"$work/www/file" | cut -d' ' -f1)
 busybox httpd -f -p 127.0.0.1:8123 -h "$work/www" &
 background $!
-busybox nc -l -p 8124 >"$work/got" &
-background $!
+listen 8124 "$work/got"
 words='vmd.test=net,fetch,send vmd.url=http://10.0.2.2:8123/file'
 words="$words vmd.to=10.0.2.2:8124"
 vmd_start </dev/null
