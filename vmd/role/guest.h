@@ -55,7 +55,7 @@ struct guest {
 	struct guest_host *host;
 	uint32_t id;
 	struct vmspec *spec; /* owned */
-	TAILQ_HEAD(, guest_proc) procs;
+	TAILQ_HEAD(guest_procs, guest_proc) procs;
 	struct guest_proc *vm; /* NULL: gone */
 	int frames[VMD_NICS_MAX][2]; /* owned: user network, device end first */
 	struct event *killer; /* set while ending: who is left gets SIGKILL */
