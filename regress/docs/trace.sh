@@ -184,10 +184,11 @@ if as --32 -o "$work/crash.o" "$here/../firmware/crash.S" &&
     "$work/crash.o"; then
 	begin
 	ctl start -m 64M -b "$work/crash" web2 >/dev/null 2>&1
-	wait_for 20 unknown web2 || not_ok 'a VM that resets is given up'
+	await 2 'vmd: vm: web2 .* is reset'
 	tail -n +$((mark + 1)) "$log" | awk '
 	/\(vm [0-9]+\) is reset/ { n++ }
 	n == 1' | listing | grep -v control >"$work/fresh"
+	ctl stop -fw web2 >/dev/null 2>&1	# unless it is given up already
 	compare 'reset by the guest'
 else
 	echo 'skip - trace: reset by the guest: cannot assemble the guest'
