@@ -174,7 +174,6 @@ device_main(enum role role)
 	child_begin(&p.child, role, PEER_DEVICE, PEER_VMM, device_from_vmm, &p);
 	child_events(&p.child);
 	msg_link_on_gone(&p.child.up, device_up_gone);
-	child_events(&p.child);
 	if ((p.loop = loop_new(p.child.base)) == NULL)
 		fatal("device", "event loop");
 	loop_run(p.loop);

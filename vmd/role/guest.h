@@ -31,6 +31,7 @@ struct guest_proc {
 	struct msg_link link;
 	unsigned int deaths; /* in a row, each soon after the last */
 	int64_t started_ms;
+	struct event *respawn; /* set once it has died alone */
 };
 
 /* What guests need of vmm; the same for all. */

@@ -74,7 +74,8 @@ struct vmid {
 
 struct vmlist {
 	TAILQ_HEAD(vments, vment) vms;
-	TAILQ_HEAD(vmids, vmid) ids; /* ids once given are kept per name and owner */
+	TAILQ_HEAD(vmids, vmid)
+	ids; /* ids once given are kept per name and owner */
 	uint32_t last_id;
 	unsigned int count;
 };
