@@ -2,9 +2,14 @@
 /* virtio-blk on a memfd: every request, bad ones, and many against a model. */
 #include "dev/blk.h"
 
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <linux/io_uring.h>
 #include <linux/virtio_blk.h>
 
 #include "check.h"
+#include "dev/blk_engine.h"
 #include "driver.h"
 
 #define SECTORS 2048U
@@ -491,6 +496,39 @@ random_requests(void)
 }
 
 static void
+nothing_done(void *arg, struct blk_io_request *r)
+{
+	(void)arg;
+	(void)r;
+}
+
+/* Nobody can give the ring another file, or ask it for more. */
+static void
+the_ring_is_restricted(void)
+{
+	struct io_uring_files_update up = { .fds = 0 };
+	struct blk_io *io;
+
+	loop = loop_new(NULL);
+	REQUIRE(loop != NULL);
+	io = blk_io_new(0, 8, loop, nothing_done, NULL);
+	REQUIRE(io != NULL);
+	if (strcmp(blk_io_name(io), "io_uring") != 0) {
+		blk_io_free(io);
+		loop_free(loop);
+		SKIP("no io_uring on this host");
+	}
+	CHECK(syscall(SYS_io_uring_register, io->source.fd,
+		  IORING_REGISTER_FILES_UPDATE, &up, 1) == -1 &&
+	    errno == EACCES);
+	CHECK(syscall(SYS_io_uring_register, io->source.fd,
+		  IORING_UNREGISTER_FILES, NULL, 0) == -1 &&
+	    errno == EACCES);
+	blk_io_free(io);
+	loop_free(loop);
+}
+
+static void
 by_threads(void)
 {
 	with = blk_io_new_threads;
@@ -521,6 +559,7 @@ main(void)
 	TEST(vm_process_misbehaves);
 	TEST(rings_outside_memory);
 	TEST(random_requests);
+	TEST(the_ring_is_restricted);
 	TEST(by_threads);
 	return CHECK_EXIT();
 }
