@@ -95,6 +95,8 @@ msg_link_is_open(const struct msg_link *l)
  * was called, or a handler ended the link).
  */
 int msg_link_read(struct msg_link *);
+/* Reads all that a peer said that has ended meanwhile; see msg_link_read. */
+void msg_link_drain(struct msg_link *);
 /* Writes what is queued, waiting for the peer to take it.  -1 with errno. */
 int msg_link_flush(struct msg_link *);
 

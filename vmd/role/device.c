@@ -137,6 +137,8 @@ device_start(void *arg, struct msg *msg)
 	MSG_STR(name, m->name);
 	log_procname(
 	    "%s%u/%s", virtio_class_get(m->kind)->name, m->index, name);
+	setproctitle(
+	    "%s%u/%s", virtio_class_get(m->kind)->name, m->index, name);
 	if (device_kinds[m->kind].open(p, m) == -1)
 		fatal("device", "vm %s: cannot start %s%u", name,
 		    virtio_class_get(m->kind)->name, m->index);

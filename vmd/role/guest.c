@@ -392,14 +392,21 @@ static void
 guest_finish(struct guest *g)
 {
 	struct guest_host *h = g->host;
+	const struct msg_vm_exited end = g->end;
+	char detail[sizeof(g->detail)];
+	size_t detail_len = g->detail_len;
+	uint32_t id = g->id;
 	struct guest_proc *p;
 
 	TAILQ_FOREACH(p, &g->procs, entry)
 		if (p->pid != 0)
 			return;
-	h->to_parent(h->arg, MSG_VM_EXITED, g->id, &g->end, sizeof(g->end),
-	    g->detail, g->detail_len);
+	/* Our own descriptors first: who hears of the end may want the disks
+	 * and taps at once. */
+	memcpy(detail, g->detail, detail_len);
 	h->ended(h->arg, g);
+	h->to_parent(
+	    h->arg, MSG_VM_EXITED, id, &end, sizeof(end), detail, detail_len);
 }
 
 void
@@ -495,8 +502,7 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 		return false;
 	p->pid = 0;
 	/* What it said before it ended is read first. */
-	if (msg_link_is_open(&p->link))
-		msg_link_read(&p->link);
+	msg_link_drain(&p->link);
 	msg_link_fini(&p->link);
 	if (p->role == ROLE_VM)
 		guest_vm_ended(g, status);

@@ -40,8 +40,8 @@ struct guest_host {
 	struct msg_link *parent;
 	void (*to_parent)(void *arg, enum msg_type, uint32_t vm_id,
 	    const void *payload, size_t len, const void *tail, size_t tail_len);
-	/* The last process is reaped and the parent is told: the guest may be
-	 * freed. */
+	/* The last process is reaped: the guest is to be freed.  The parent is
+	 * told next. */
 	void (*ended)(void *arg, struct guest *);
 	void *arg;
 	int kvm_fd; /* borrowed; -1: none yet */

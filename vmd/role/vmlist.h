@@ -55,6 +55,10 @@ struct vment {
 	bool seen; /* while vm.conf is read again */
 	bool boots; /* vm.conf says to start it with the daemon */
 	bool stop_asked;
+	/* Why its last start failed, until its processes are gone; error OK:
+	 * nothing. */
+	struct msg_result failure;
+	char failure_detail[VMD_DETAIL_MAX + 1];
 	bool run_once; /* -b given: the definition's kernel is back next time */
 	struct vmspec *def; /* owned: paths, no descriptors; NULL: ad hoc */
 	struct vmspec *run; /* owned while it runs: descriptors, too */
