@@ -10,7 +10,7 @@
 	kvm=$(awk -F: '$1 == "kvm" { print $3 }' /etc/group)
 	exec setpriv --reuid="$(id -u someone)" --regid="$(id -g someone)" \
 	    --groups="$kvm" --no-new-privs \
-	    env HOME=/home/someone XDG_RUNTIME_DIR="/run/user/$(id -u someone)" \
+	    env HOME=/home/someone XDG_RUNTIME_DIR="/run/user/$(id -u someone)" TMPDIR=/tmp \
 	    "$0" "$@"
 }
 . "$(dirname "$0")/lib.sh"
