@@ -14,7 +14,7 @@ CC = gcc
 CLANG = clang
 BISON = bison
 IASL = iasl
-PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson
+PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson zlib
 
 .DEFAULT_GOAL = all
 export O SAN CC
@@ -32,7 +32,8 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wimplicit-fallthrough -Wconversion -Wno-sign-conversion \
 	-Wredundant-decls -Wnested-externs -Werror
 HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fno-common \
-	-fstack-clash-protection -fcf-protection -fPIE -ftrivial-auto-var-init=zero
+	-fstack-clash-protection -fcf-protection -fPIE \
+	-ftrivial-auto-var-init=$(if $(findstring clang,$(CC)),pattern,zero)
 LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 ifeq ($(SAN),thread)
 SANFLAGS = -fsanitize=thread

@@ -138,8 +138,10 @@ int vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len);
 /*
  * Maps len bytes of fd from off (fd -1: fresh zeroed memory) at gpa.  Borrows
  * fd.  Without VMM_PROT_WRITE a guest's write is a VM_EXIT_MMIO, and of a
- * real fd the host's view is read-only too.  EINVAL: gpa, len or off not
- * page aligned, or out of range; EEXIST: overlap; ENOSPC: no slot left.
+ * real fd the host's view is read-only too; VMM_PROT_READ must be there, and
+ * VMM_PROT_EXEC is only noted, as KVM forbids no execution.  EINVAL: gpa, len
+ * or off not page aligned, or out of range; EEXIST: overlap; ENOSPC: no slot
+ * left.
  */
 int vm_map_memory(
     struct vm *vm, uint64_t gpa, uint64_t len, int fd, uint64_t off, int prot);

@@ -17,6 +17,9 @@
 
 #include "handle.h"
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x8U /* Linux 6.3 */
+#endif
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif
@@ -108,9 +111,13 @@ memory_drop(struct vm *vm, const struct memmap_region *r)
 static int
 memory_sealed_fd(uint64_t bytes)
 {
+	static const char name[] = "guest-memory";
 	int fd, err;
 
-	fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	/* Never a program: some hosts allow no other memfd. */
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd == -1 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
 	if (ftruncate(fd, (off_t)bytes) == -1 ||

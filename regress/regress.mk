@@ -23,10 +23,11 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
 $(O)/gen/guest_%.bin: regress/guest/%.S
 	@mkdir -p $(@D)
-	$(CC) -nostdlib -static -no-pie -Wl,-Ttext=0x1000 -Wl,--build-id=none \
+	$(call say,AS,$@)
+	$(Q)$(CC) -nostdlib -static -Wl,-Ttext=0x1000 -Wl,--build-id=none \
 	    -Wl,--oformat=binary -Wl,-z,noexecstack -o $@ $<
 $(O)/gen/guest_%.h: $(O)/gen/guest_%.bin
-	(echo "static const unsigned char guest_$*[] = {"; \
+	$(Q)(echo "static const unsigned char guest_$*[] = {"; \
 	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo "};") >$@
 
 $(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS) | $(GUEST_HEADERS)

@@ -17,7 +17,7 @@
 
 #include "vmm.h"
 
-#define ROUNDS 25
+#define ROUNDS 61
 #define ENTRY 0x1000
 #define MEMORY (64 << 20)
 #define BAR 1.10
@@ -155,16 +155,19 @@ static int
 row(const char *name, int kvm, uint32_t flags)
 {
 	double ours[ROUNDS], peer[ROUNDS], o, p;
-	int i;
+	int i, rounds = flags != 0 ? ROUNDS / 2 : ROUNDS;
 
 	(void)ours_life(kvm, flags); /* warm */
 	(void)bare_life(kvm, flags);
-	for (i = 0; i < ROUNDS; i++) {
-		ours[i] = ours_life(kvm, flags);
+	for (i = 0; i < rounds; i++) {
+		if (i % 2 == 0)
+			ours[i] = ours_life(kvm, flags);
 		peer[i] = bare_life(kvm, flags);
+		if (i % 2 != 0)
+			ours[i] = ours_life(kvm, flags);
 	}
-	o = median(ours, ROUNDS);
-	p = median(peer, ROUNDS);
+	o = median(ours, (size_t)rounds);
+	p = median(peer, (size_t)rounds);
 	printf("%s %.2fms %.2fms %.3f %.2f %s\n", name, o / 1e3, p / 1e3, o / p,
 	    BAR, o / p <= BAR ? "ok" : "OVER");
 	return o / p <= BAR ? 0 : 1;

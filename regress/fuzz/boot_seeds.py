@@ -4,6 +4,7 @@
 
 Small files that load: a fuzzer's mutations of them get behind the first checks.
 """
+import gzip
 import os
 import struct
 
@@ -70,6 +71,8 @@ code = b"\xf4" * 64
 write("elf", "pvh", elf64(note(b"Xen\0", 18, struct.pack("<I", 0x200000)), code))
 write("elf", "pvh-two-notes", elf64(
     note(b"GNU\0", 3, b"12345") + note(b"Xen\0", 18, struct.pack("<Q", 0x200010)), code))
+write("elf", "pvh.gz", gzip.compress(
+    elf64(note(b"Xen\0", 18, struct.pack("<I", 0x200000)), code), 9, mtime=0))
 write("elf", "multiboot32", elf32(multiboot(3) + code))
 write("bzimage", "long", bzimage(0x020F, 1, code * 16))
 write("bzimage", "protected", bzimage(0x0209, 0, code))

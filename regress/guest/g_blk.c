@@ -26,7 +26,7 @@ static struct guest g;
 static struct machine machine;
 static struct virtio_device *dev;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static volatile bool end;
+static int end;
 static unsigned int notify_exits, ioeventfds, irqfds;
 static struct watch {
 	int fd;
@@ -146,7 +146,7 @@ static void *
 event_thread(void *arg)
 {
 	(void)arg;
-	while (!end) {
+	while (!__atomic_load_n(&end, __ATOMIC_RELAXED)) {
 		struct pollfd p[WATCHES];
 
 		pthread_mutex_lock(&lock);
@@ -303,7 +303,7 @@ write_and_read(void)
 	CHECK(vm_copyout(g.vm, IN, in, 512) == 0);
 	CHECK(memcmp(in, want, 512) == 0);
 
-	end = true;
+	__atomic_store_n(&end, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	virtio_free(dev);
 	CHECK(waitpid(child, &status, 0) == child && status == 0);

@@ -30,9 +30,12 @@
 #define PROGRAMS_MAX 4
 #define LET_BY 4000 /* the errno of the lowest filter */
 #define MAGIC 0x600df00dL
-#define SELF 4242 /* the process id the filters are made for */
-/* Entries of kernel-made trampolines: 6.11 and later never filter them, and
- * refuse them to everybody else. */
+#define SELF 4242 /* the process id the role's filters are made for */
+#define SPAWNER 4243 /* that of the processes above it */
+/*
+ * Entries for trampolines of the kernel's own: newer kernels never filter
+ * them, and refuse them to everybody else.
+ */
 #define CALL_URETPROBE 335
 #define CALL_UPROBE 336
 #define X32 0x40000000L
@@ -213,14 +216,14 @@ tries_collect(void)
 /* --- the filters --------------------------------------------------------- */
 
 static int
-program_add(enum role role, enum jail_phase phase)
+program_add(enum role role, enum jail_phase phase, pid_t self)
 {
 	struct sock_fprog *program = &programs[programs_count++];
 	off_t size;
 	int fd;
 
 	if ((fd = memfd_create("filter", MFD_CLOEXEC)) == -1 ||
-	    filter_export(role, phase, SELF, fd) == -1 ||
+	    filter_export(role, phase, self, fd) == -1 ||
 	    (size = lseek(fd, 0, SEEK_END)) <= 0)
 		return -1;
 	program->len =
@@ -238,11 +241,12 @@ programs_stack(void)
 	programs_count = 0;
 	for (unsigned int r = 0; r < ROLE__MAX; r++)
 		if ((jail_descendants(r) & ROLE_BIT(role_now)) &&
-		    program_add(r, PHASE_SETUP) == -1)
+		    program_add(r, PHASE_SETUP, SPAWNER) == -1)
 			return -1;
-	if (program_add(role_now, PHASE_SETUP) == -1)
+	if (program_add(role_now, PHASE_SETUP, SELF) == -1)
 		return -1;
-	return phase_now == PHASE_RUN ? program_add(role_now, PHASE_RUN) : 0;
+	return phase_now == PHASE_RUN ? program_add(role_now, PHASE_RUN, SELF)
+				      : 0;
 }
 
 #define LOAD(field) \

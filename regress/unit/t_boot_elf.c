@@ -4,6 +4,8 @@
  * what is in memory afterwards, and every way in which a file can lie.
  */
 #include <elf.h>
+#define ZLIB_CONST
+#include <zlib.h>
 
 #include "boot/layout.h"
 #include "boot/le.h"
@@ -13,6 +15,7 @@
 #define RAM (64ULL << 20)
 #define TEXT 0x1000 /* offset of the first segment */
 #define NOTE 0x200
+#define XEN 44 /* the note that counts, after two others */
 #define MB_HEADER 0x400
 #define KERNEL 0x200000ULL
 
@@ -61,18 +64,20 @@ make_elf64(void)
 		.p_memsz = 0x5000 };
 	*phdr(2) = (Elf64_Phdr) { .p_type = PT_NOTE,
 		.p_offset = NOTE,
-		.p_filesz = 0x30,
+		.p_filesz = 0x44,
 		.p_align = 4 };
-	/* Another note first, with odd sizes. */
+	/* Other notes first, one with odd sizes. */
 	le32_put(file + NOTE, 3);
 	le32_put(file + NOTE + 4, 5);
 	le32_put(file + NOTE + 8, 18);
 	memcpy(file + NOTE + 12, "GN\0", 3);
-	le32_put(file + NOTE + 24, 4);
-	le32_put(file + NOTE + 28, 4);
-	le32_put(file + NOTE + 32, 18);
-	memcpy(file + NOTE + 36, "Xen", 4);
-	le32_put(file + NOTE + 40, KERNEL + 0x10);
+	le32_put(file + NOTE + 24, 0);
+	le32_put(file + NOTE + 28, 8);
+	le32_put(file + NOTE + XEN, 4);
+	le32_put(file + NOTE + XEN + 4, 4);
+	le32_put(file + NOTE + XEN + 8, 18);
+	memcpy(file + NOTE + XEN + 12, "Xen", 4);
+	le32_put(file + NOTE + XEN + 16, KERNEL + 0x10);
 }
 
 static void
@@ -132,6 +137,9 @@ test_pvh(void)
 	check_flat(&result.cpu.code, 0xc09b);
 	check_flat(&result.cpu.data, 0xc093);
 	CHECK_EQ(result.cpu.task.access, 0x8b);
+	CHECK_EQ(result.cpu.gdt_limit, 39);
+	CHECK_EQ(
+	    le64_get(pc.ram + result.cpu.gdt_base + 32), 0x00008b0000000067LL);
 	CHECK_EQ(pc.ram[KERNEL], 0x90);
 	CHECK_EQ(pc.ram[KERNEL + 0x1fff], 0x90);
 	CHECK_EQ(pc.ram[KERNEL + 0x2000], 0);
@@ -157,6 +165,7 @@ test_pvh(void)
 	CHECK_EQ(le16_get(pc.ram + 0x40e), 0x9fc0);
 	CHECK_EQ(le16_get(pc.ram + 0x413), 639);
 	pc_fini(&pc);
+	phdr(1)->p_paddr = KERNEL + 0x2000; /* neighbours do not overlap */
 	REQUIRE(load(NULL, NULL, 0) == 0);
 	CHECK_EQ(le32_get(pc.ram + result.cpu.rbx + 12), 0);
 	CHECK_EQ(le64_get(pc.ram + result.cpu.rbx + 16), 0);
@@ -294,10 +303,11 @@ test_bad_segments(void)
 	phdr(1)->p_offset = UINT64_MAX;
 	refused(VM_ERROR_FILE_TRUNCATED, "promise");
 	make_elf64();
-	le32_put(file + NOTE + 40, KERNEL + 0x2000); /* just behind text */
+	le32_put(
+	    file + NOTE + XEN + 16, KERNEL + 0x2000); /* just behind text */
 	refused(VM_ERROR_FILE_CORRUPT, "entry point 0x202000");
 	make_elf64();
-	le32_put(file + NOTE + 40, 0x301000); /* in the BSS */
+	le32_put(file + NOTE + XEN + 16, 0x301000); /* in the BSS */
 	refused(VM_ERROR_FILE_CORRUPT, "entry point");
 }
 
@@ -312,7 +322,7 @@ test_bad_notes(void)
 	make_elf64();
 	phdr(2)->p_offset = sizeof(file);
 	refused(VM_ERROR_FILE_TRUNCATED, "promise");
-	for (i = 1; i < 0x2c; i++) { /* cut anywhere: no note */
+	for (i = 1; i < XEN + 20; i++) { /* cut anywhere: no note */
 		make_elf64();
 		phdr(2)->p_filesz = i;
 		refused(VM_ERROR_FILE_FORMAT, "neither");
@@ -324,7 +334,7 @@ test_bad_notes(void)
 	le32_put(file + NOTE + 4, UINT32_MAX - 3);
 	refused(VM_ERROR_FILE_FORMAT, "neither");
 	make_elf64();
-	le32_put(file + NOTE + 28, 2); /* an entry of two bytes */
+	le32_put(file + NOTE + XEN + 4, 2); /* an entry of two bytes */
 	refused(VM_ERROR_FILE_FORMAT, "neither");
 }
 
@@ -439,8 +449,93 @@ test_bad_image(void)
 	le32_put(file + MB_HEADER + 28, IMAGE + 0x1000);
 	refused(VM_ERROR_FILE_CORRUPT, "entry point 0x101000");
 	make_image();
+	{
+		/* The file ends within the addresses. */
+		const struct bootcase c = { .kernel = file,
+			.kernel_len = MB_HEADER + 31 };
+
+		CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+		CHECK_EQ(result.error, VM_ERROR_FILE_FORMAT);
+		pc_fini(&pc);
+	}
 	add_multiboot(3);
 	refused(VM_ERROR_FILE_FORMAT, "without addresses");
+}
+
+/* --- packed kernels --------------------------------------------------------
+ */
+
+static uint8_t packed[sizeof(file) + 1024];
+
+static size_t
+pack(const void *bytes, size_t len)
+{
+	z_stream z = { .next_in = bytes,
+		.avail_in = (uInt)len,
+		.next_out = packed,
+		.avail_out = sizeof(packed) };
+
+	if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) !=
+		Z_OK ||
+	    deflate(&z, Z_FINISH) != Z_STREAM_END)
+		abort();
+	deflateEnd(&z);
+	return z.total_out;
+}
+
+static void
+test_gzip(void)
+{
+	struct bootcase c = { .kernel = packed };
+	size_t len, i;
+
+	make_elf64();
+	len = c.kernel_len = pack(file, sizeof(file));
+	REQUIRE(bootcase_load(&c, &pc, RAM, &result) == 0);
+	CHECK_EQ(result.cpu.rip, KERNEL + 0x10);
+	CHECK(memcmp(pc.ram + 0x300000, "DATA", 4) == 0);
+	pc_fini(&pc);
+	for (c.kernel_len = 3; c.kernel_len < len; c.kernel_len++) {
+		CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+		CHECK_EQ(result.error, VM_ERROR_FILE_TRUNCATED);
+		pc_fini(&pc);
+	}
+	packed[len / 2] ^= 0x55;
+	for (i = 0; i < 8; i++)
+		packed[len / 2 + i] = 0xff;
+	CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_CORRUPT);
+	pc_fini(&pc);
+	/* Nothing within, and rubbish within. */
+	c.kernel_len = pack("", 0);
+	CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_EMPTY);
+	pc_fini(&pc);
+	c.kernel_len = pack("rubbish", 7);
+	CHECK_EQ(bootcase_load(&c, &pc, RAM, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_FORMAT);
+	pc_fini(&pc);
+}
+
+/* A small file that unpacks to more than memory has. */
+static void
+test_gzip_bomb(void)
+{
+	struct bootcase c = { .kernel = packed };
+	uint8_t *zeroes = calloc(1, 9 << 20);
+
+	REQUIRE(zeroes != NULL);
+	c.kernel_len = pack(zeroes, 9 << 20);
+	CHECK_EQ(bootcase_load(&c, &pc, 8 << 20, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_TOO_BIG);
+	CHECK(strstr(result.detail, "more than 8 MiB") != NULL);
+	pc_fini(&pc);
+	/* Exactly that much is read, and is no kernel. */
+	c.kernel_len = pack(zeroes, 8 << 20);
+	CHECK_EQ(bootcase_load(&c, &pc, 8 << 20, &result), -1);
+	CHECK_EQ(result.error, VM_ERROR_FILE_FORMAT);
+	pc_fini(&pc);
+	free(zeroes);
 }
 
 int
@@ -456,5 +551,7 @@ main(void)
 	TEST(test_initrd);
 	TEST(test_image);
 	TEST(test_bad_image);
+	TEST(test_gzip);
+	TEST(test_gzip_bomb);
 	return CHECK_EXIT();
 }

@@ -96,6 +96,8 @@ test_long_mode(void)
 	for (addr = 0; addr < 1ULL << 32; addr += 0x12345678)
 		CHECK_EQ(walk(cpu->cr3, addr), addr);
 	CHECK_EQ(walk(cpu->cr3, 1ULL << 32), -1LL);
+	CHECK_EQ(le64_get(pc.ram + cpu->cr3 + 0x1000 + 4 * 8), 0);
+	CHECK_EQ(le64_get(pc.ram + cpu->cr3 + 0x6000), 0);
 	CHECK_EQ(pc.ram[0x1000000], 0x90);
 	CHECK_EQ(pc.ram[0x1000000 + CODE - 1], 0x90);
 	CHECK_EQ(pc.ram[0x1000000 + CODE], 0);
@@ -128,6 +130,9 @@ test_protected_mode(void)
 	CHECK_EQ(result.cpu.rip, 0x100000);
 	CHECK_EQ(result.cpu.rsi, LAYOUT_ZERO_PAGE);
 	CHECK_EQ(result.cpu.code.selector, 0x10);
+	pc_fini(&pc);
+	le16_put(file + 0x206, 0x0206); /* the oldest that will do */
+	REQUIRE(load("", RAM, NULL, 0) == 0);
 	pc_fini(&pc);
 	make_bzimage();
 	le16_put(file + 0x236, 0); /* a 32-bit kernel */

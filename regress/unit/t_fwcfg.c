@@ -195,6 +195,7 @@ test_dma(void)
 	CHECK_EQ(dma(0x1000, DMA_READ, 4, 0x2000), 0);
 	CHECK(memcmp(pc.ram + 0x2000, "0123", 4) == 0);
 	CHECK_EQ(dma(0x1008, DMA_SKIP, 3, 0), 0);
+	CHECK_EQ(dma(0x1008, 0, 3, 0x2000), 0); /* no command: nothing */
 	memset(pc.ram + 0x2000, 0xee, 16);
 	CHECK_EQ(dma(0x1008, DMA_READ, 8, 0x2000), 0);
 	CHECK(memcmp(pc.ram + 0x2000, "789\0\0\0\0\0\xee", 9) == 0);

@@ -2,9 +2,15 @@
 /* virtio-net on a socket of frames: both directions, odd sizes, no buffers. */
 #include "dev/net.h"
 
-#include <linux/virtio_net.h>
+#include <sys/ioctl.h>
 
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <sched.h>
 
 #include "check.h"
 #include "driver.h"
@@ -299,6 +305,84 @@ stopped_devices_rest(void)
 	teardown();
 }
 
+/* --- on a tap, in a network of its own
+ * ----------------------------------------- */
+
+/* The tap, and in wire a socket that sees its frames; -1 without. */
+static int
+open_tap(void)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET,
+		.sll_protocol = 0x0300 /* every protocol */ };
+	int tap, s;
+
+	if (unshare(CLONE_NEWNET) == -1)
+		return -1;
+	tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	s = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0x0300);
+	if (tap == -1 || s == -1 || ioctl(tap, TUNSETIFF, &ifr) == -1)
+		return -1;
+	ll.sll_ifindex = (int)if_nametoindex(ifr.ifr_name);
+	ifr.ifr_flags = IFF_UP;
+	if (ioctl(s, SIOCSIFFLAGS, &ifr) == -1 ||
+	    bind(s, (struct sockaddr *)&ll, sizeof(ll)) == -1)
+		return -1;
+	wire = s;
+	return tap;
+}
+
+static void
+on_a_tap(void)
+{
+	struct msg_device_start start = { .kind = DEVICE_NET };
+	uint8_t frame_out[60] = { 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x88,
+		0xb5 };
+	char buf[2000];
+	uint32_t len;
+	ssize_t n;
+	int tap = open_tap(), link;
+
+	if (tap == -1)
+		SKIP("no permission to make a tap");
+	loop = loop_new(NULL);
+	net = net_new(tap, loop);
+	link = driver_open();
+	REQUIRE(net != NULL && link != -1 &&
+	    net_start(net, link, &start, on_gone, NULL) == 0);
+	driver_pump(loop);
+	CHECK(drv.offered & 1 << VIRTIO_NET_F_CSUM);
+	CHECK(drv.offered & 1 << VIRTIO_NET_F_GUEST_TSO4);
+	driver_start(loop,
+	    1 << VIRTIO_NET_F_CSUM | 1 << VIRTIO_NET_F_GUEST_CSUM |
+		1 << VIRTIO_NET_F_GUEST_TSO4 | 1 << VIRTIO_NET_F_HOST_TSO4,
+	    16);
+	CHECK_EQ(drv.broken, 0);
+	memcpy(drv.mem + BUF(0) + HEADER, frame_out, sizeof(frame_out));
+	CHECK(send_one(BUF(0), HEADER + 60) != -1);
+	/* The interface may say something of its own before. */
+	do
+		n = recv(wire, buf, sizeof(buf), 0);
+	while (n > 0 && memcmp(buf, frame_out, 14) != 0);
+	CHECK_EQ(n, 60);
+	/* A header that no kernel believes costs the frame only. */
+	memset(drv.mem + BUF(1), 0xff, HEADER);
+	CHECK(send_one(BUF(1), HEADER + 60) != -1);
+	frame_out[0] = 4;
+	CHECK_EQ(send(wire, frame_out, 60, 0), 60);
+	for (unsigned int i = 0; i < 8; i++)
+		rx_buffer(BUF(2 + i), 0x1000);
+	driver_kick(RX);
+	for (n = 0; n < 8; n++)
+		if (driver_wait(loop, RX, &len) == -1 ||
+		    memcmp(drv.mem + BUF(2 + n) + HEADER, frame_out, 14) == 0)
+			break;
+	CHECK_EQ(len, HEADER + 60);
+	CHECK_EQ(num_buffers(BUF(2 + (uint32_t)n)), 1);
+	teardown();
+	close(tap);
+}
+
 static void
 wrong_backends(void)
 {
@@ -328,5 +412,6 @@ main(void)
 	TEST(bad_rings_break_it);
 	TEST(stopped_devices_rest);
 	TEST(wrong_backends);
+	TEST(on_a_tap);
 	return CHECK_EXIT();
 }

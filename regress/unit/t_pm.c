@@ -24,6 +24,7 @@ static void
 teardown(void)
 {
 	pm_free(pm);
+	pm_free(NULL);
 	CHECK_EQ(pc_first_timer(&pc), -1);
 	pc_fini(&pc);
 }
@@ -62,6 +63,7 @@ test_masks(void)
 	pc_outw(&pc, CNT, 0);
 	CHECK_EQ(pc_inw(&pc, CNT), 1);
 	CHECK_EQ(pc_inb(&pc, 0x60f), 0);
+	CHECK_EQ(pc_inw(&pc, 0x606), 0);
 	teardown();
 }
 
@@ -100,6 +102,10 @@ test_timer(void)
 	CHECK(!pc.level[SCI]);
 	pc_outw(&pc, STS, 1);
 	CHECK_EQ(pc_inw(&pc, STS), 0);
+	pm_power_button(pm);
+	pc_advance(&pc, 600 * NS);
+	CHECK_EQ(pc_inw(&pc, STS), 0x101); /* one does not clear the other */
+	pc_outw(&pc, STS, 0x101);
 	pc_outw(&pc, EN, 1);
 	CHECK(pc_first_timer(&pc) != -1);
 	pc_advance(&pc, 597 * NS);
@@ -191,7 +197,10 @@ test_debug_port(void)
 	for (i = 0; i < 10000; i++) /* no newline: cut */
 		pc_outb(&pc, 0x402, 'a');
 	CHECK_EQ(debug_lines, 1 + 10000 / 159);
+	CHECK_EQ(strlen(debug_line), 159);
 	legacy_free(legacy);
+	legacy_free(NULL);
+	CHECK_EQ(pc_inb(&pc, 0x402), 0xff);
 	pc_fini(&pc);
 }
 

@@ -372,7 +372,7 @@ iovec_copies(void)
 }
 
 /* A guest that rewrites descriptors while they are read. */
-static volatile bool stop;
+static int stop;
 
 static void *
 scribble(void *arg)
@@ -381,7 +381,7 @@ scribble(void *arg)
 	uint64_t x = 88172645463325252ULL;
 
 	(void)arg;
-	while (!stop)
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
 		for (unsigned int i = 0; i < 16; i++) {
 			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
 			d[i] = (i & 1) == 0
@@ -399,7 +399,7 @@ ring_changes_while_read(void)
 	pthread_t t;
 	unsigned int good = 0, bad = 0, outside = 0;
 
-	stop = false;
+	stop = 0;
 	REQUIRE(setup(8, VIRTQ_F_INDIRECT) == 0);
 	REQUIRE(pthread_create(&t, NULL, scribble, NULL) == 0);
 	for (unsigned int i = 0; i < 300000; i++) {
@@ -423,7 +423,7 @@ ring_changes_while_read(void)
 				outside++;
 		}
 	}
-	stop = true;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	pthread_join(t, NULL);
 	CHECK_EQ(outside, 0);
 	CHECK(good > 0 && bad > 0);

@@ -22,17 +22,26 @@ static const struct {
 };
 
 static int
+boot_read_head(struct load *load)
+{
+	load->head_len = load->kernel.size < LOAD_HEAD
+	    ? (uint32_t)load->kernel.size
+	    : LOAD_HEAD;
+	memset(load->head, 0, sizeof(load->head));
+	return load_read(load, &load->kernel, 0, load->head, load->head_len);
+}
+
+static int
 boot_kernel(struct load *load)
 {
-	struct load_file *kernel = &load->kernel;
 	unsigned int i;
 
-	if (load_open(load, kernel, load->params->kernel_fd, VM_FILE_KERNEL) ==
-	    -1)
+	if (load_open(load, &load->kernel, load->params->kernel_fd,
+		VM_FILE_KERNEL) == -1 ||
+	    boot_read_head(load) == -1)
 		return -1;
-	load->head_len =
-	    kernel->size < LOAD_HEAD ? (uint32_t)kernel->size : LOAD_HEAD;
-	if (load_read(load, kernel, 0, load->head, load->head_len) == -1)
+	if (gzip_is(load) &&
+	    (gzip_unpack(load) == -1 || boot_read_head(load) == -1))
 		return -1;
 	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (formats[i].is(load))
@@ -63,6 +72,7 @@ boot_load(const struct boot_params *params, struct boot_result *result)
 		rc = boot_kernel(load);
 	else
 		rc = firmware_load(load);
+	free(load->unpacked);
 	free(load);
 	return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Loading of what a VM starts with: a kernel (bzImage, ELF with a PVH note,
- * multiboot) or firmware.
+ * multiboot; each also packed by gzip) or firmware.
  *
  * Runs in the VM process before any vCPU does.  All files are hostile: they
  * are read with pread(2) from descriptors, each header once, every offset,

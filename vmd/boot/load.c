@@ -47,6 +47,7 @@ load_open(struct load *load, struct load_file *file, int fd, enum vm_file which)
 	off_t end;
 
 	file->fd = fd;
+	file->bytes = NULL;
 	file->which = which;
 	end = fstat(fd, &st) == -1 ? -1
 	    : S_ISREG(st.st_mode)  ? st.st_size
@@ -76,6 +77,10 @@ load_read(struct load *load, const struct load_file *file, uint64_t offset,
 		    (unsigned long long)(offset > file->size
 			    ? len
 			    : len - (file->size - offset)));
+	if (file->bytes != NULL) {
+		memcpy(to, file->bytes + offset, len);
+		return 0;
+	}
 	while (len > 0) {
 		n = pread(file->fd, at, len < READ_AT_ONCE ? len : READ_AT_ONCE,
 		    (off_t)offset);

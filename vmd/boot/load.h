@@ -19,6 +19,7 @@ struct machine;
 
 struct load_file {
 	int fd;
+	const uint8_t *bytes; /* not NULL: its content instead of fd's */
 	enum vm_file which;
 	uint64_t size;
 };
@@ -31,6 +32,7 @@ struct load {
 	/* The first bytes of the kernel, read once; zeroes follow. */
 	uint8_t head[LOAD_HEAD];
 	uint32_t head_len;
+	uint8_t *unpacked; /* owned: a kernel that was packed */
 	uint64_t kernel_end; /* guest memory from here on is free */
 	uint64_t initrd, initrd_size; /* 0, 0: none */
 };
@@ -76,6 +78,10 @@ int load_platform(struct load *);
 /* The processor's state for the two modes of kernels: cpu.c. */
 void load_cpu_protected(struct load *, uint32_t entry);
 void load_cpu_long(struct load *, uint64_t entry);
+
+/* A kernel packed by gzip, and its replacement by what is in it. */
+bool gzip_is(const struct load *);
+int gzip_unpack(struct load *);
 
 /*
  * The formats.  _is looks at head only; the loaders load kernel and initrd and

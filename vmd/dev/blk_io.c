@@ -128,19 +128,23 @@ blk_io_run(int fd, const struct blk_io_request *r, int flags)
 	return n == -1 ? -errno : n;
 }
 
+/* Whether the file system knows RWF_NOWAIT for this operation; NULL when the
+ * question makes no sense. */
+static bool *
+blk_io_able(struct blk_io *io, const struct blk_io_request *r)
+{
+	if (r->op == BLK_IO_READ)
+		return &io->try_read;
+	return r->op == BLK_IO_WRITE ? &io->try_write : NULL;
+}
+
 bool
 blk_io_try(struct blk_io *io, struct blk_io_request *r)
 {
-	bool *able;
+	bool *able = blk_io_able(io, r);
 	int64_t n;
 
-	if (r->op == BLK_IO_READ)
-		able = &io->try_read;
-	else if (r->op == BLK_IO_WRITE)
-		able = &io->try_write;
-	else
-		return false;
-	if (!*able)
+	if (able == NULL || !*able)
 		return false;
 	n = blk_io_run(io->fd, r, RWF_NOWAIT);
 	/* A file system that cannot do this will not learn it. */
@@ -149,6 +153,18 @@ blk_io_try(struct blk_io *io, struct blk_io_request *r)
 		return false;
 	}
 	return n != -EAGAIN && blk_io_advance(r, n);
+}
+
+bool
+blk_io_now(struct blk_io *io, struct blk_io_request *r)
+{
+	const bool *able = blk_io_able(io, r);
+
+	if (able == NULL || *able)
+		return false;
+	while (!blk_io_advance(r, blk_io_run(io->fd, r, 0)))
+		continue;
+	return true;
 }
 
 void

@@ -52,6 +52,9 @@ const char *blk_io_name(const struct blk_io *);
 /* Reads or writes what needs no waiting; true when all of the request is done
  * and error set.  What is left otherwise goes to blk_io_submit. */
 bool blk_io_try(struct blk_io *, struct blk_io_request *);
+/* For a read or write that is alone: does it here and now, if the file system
+ * gives no other way than a thread.  As blk_io_try, but it may wait. */
+bool blk_io_now(struct blk_io *, struct blk_io_request *);
 /* Queues a request; blk_io_commit begins what is queued. */
 void blk_io_submit(struct blk_io *, struct blk_io_request *);
 void blk_io_commit(struct blk_io *);

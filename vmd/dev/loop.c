@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -108,6 +109,12 @@ loop_remove_idle(struct loop *l, struct loop_idle *idle)
 void
 loop_set_poll(struct loop *l, uint32_t max_us)
 {
+	cpu_set_t cpus;
+
+	/* With one processor, nobody works while we poll. */
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+	    CPU_COUNT(&cpus) == 1)
+		max_us = 0;
 	l->max_us = max_us;
 	l->poll_us = 0;
 }
@@ -155,15 +162,19 @@ loop_sleep(struct loop *l)
 	return work;
 }
 
-/* Polling pays when the wait that has just ended was a short one. */
+/*
+ * Polling pays when waits are short, so it gets longer until it catches the
+ * end of one.  What is not caught by the longest polling, although the wait
+ * was short, will not be: the processor that would end it may be this one.
+ */
 static void
 loop_adapt(struct loop *l, int64_t waited_us)
 {
-	if (waited_us > l->max_us)
+	if (waited_us > l->max_us || l->poll_us == l->max_us)
 		l->poll_us = 0;
 	else if (l->poll_us == 0)
 		l->poll_us = POLL_FIRST_US;
-	else if (waited_us > l->poll_us)
+	else
 		l->poll_us =
 		    l->poll_us * 2 < l->max_us ? l->poll_us * 2 : l->max_us;
 }

@@ -50,7 +50,8 @@ void loop_remove(struct loop *, struct loop_source *);
 /* Borrows the hook until it is removed. */
 void loop_add_idle(struct loop *, struct loop_idle *);
 void loop_remove_idle(struct loop *, struct loop_idle *);
-/* Longest time to poll before a sleep; 0, the default, never polls. */
+/* Longest time to poll before a sleep; 0, the default, never polls.  Nor does a
+ * process that has one processor only. */
 void loop_set_poll(struct loop *, uint32_t max_us);
 /* Runs until loop_end. */
 void loop_run(struct loop *);

@@ -22,7 +22,7 @@ jail_env_format(char *buf, size_t size, const struct jail_params *params)
 
 	used = snprintf(buf, size, JAIL_ENV "=%u,%u,%u,%u,%u",
 	    (unsigned int)params->jp_uid, (unsigned int)params->jp_gid,
-	    params->jp_flags, params->jp_root_fd == -1 ? 0 : 1,
+	    params->jp_flags, params->jp_root_fd != -1 ? 1U : 0U,
 	    report->jr_missing);
 	for (int i = 0; i < JAIL_PART__MAX && used > 0 && (size_t)used < size;
 	     i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What virtio_pci.c (registers) and virtio_link.c (control link) share; for
- * these two files only.
+ * What virtio_pci.c (the PCI device), virtio_common.c (its common registers)
+ * and virtio_link.c (the control link) share; for these three files only.
  */
 #ifndef VIRTIO_STATE_H
 #define VIRTIO_STATE_H
@@ -71,6 +71,17 @@ struct virtio_device {
 	bool paused; /* the VM is, or is about to be */
 	bool stopping; /* it was told to stop and has not done so yet */
 };
+
+/* virtio_common.c */
+
+#define VIRTIO_COMMON_LENGTH 56
+/* A register, by its exact offset and width; others read 0. */
+uint32_t virtio_common_read(
+    struct virtio_device *, uint64_t off, unsigned int len);
+void virtio_common_write(
+    struct virtio_device *, uint64_t off, unsigned int len, uint32_t value);
+/* What a driver's reset does. */
+void virtio_common_reset(struct virtio_device *);
 
 /* virtio_link.c */
 
