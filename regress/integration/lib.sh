@@ -275,13 +275,10 @@ listen()
 	background $!
 }
 
-# An address of this host that is not a loopback one, which a user network
-# keeps from its guest; root puts one into its own network namespace.
+# An IPv4 address of this machine that is not the loopback's own.
 outside_address()
 {
-	[ -z "${IN_NETNS-}" ] || ip addr add 198.51.100.1/32 dev lo
-	ip -o -4 addr show scope global |
-	    awk '{ sub("/.*", "", $4); print $4; exit }'
+	ip -4 -o addr show scope global | awk '{ sub(/\/.*/, "", $4); print $4; exit }'
 }
 
 # got_whole FILE PATTERN: the file is what the guest makes of the pattern.

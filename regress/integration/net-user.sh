@@ -4,9 +4,13 @@ if [ -z "${IN_NETNS-}" ] && [ "$(id -u)" -eq 0 ]; then
 	IN_NETNS=1 exec unshare -n -- "$0" "$@"
 fi
 . "$(dirname "$0")/lib.sh"
-ip link set lo up 2>/dev/null
+# An address outside that is none of the loopback's: a guest may not reach that.
+if [ "$(id -u)" -eq 0 ]; then
+	ip link set lo up
+	ip addr add 10.99.0.1/32 dev lo
+fi
 outside=$(outside_address)
-[ -n "$outside" ] || skip 'no network that is not loopback'
+[ -n "$outside" ] || skip 'this machine has no address'
 mkdir "$work/www"
 head -c 3000000 /dev/urandom >"$work/www/file"
 want=$(sha256sum <"$work/www/file" | cut -d' ' -f1)
