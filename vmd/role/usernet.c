@@ -320,6 +320,9 @@ usernet_open(struct usernet *u)
 	SlirpConfig c = {
 		.version = 1,
 		.in_enabled = true,
+		/* What listens on the host's loopback address trusts whoever
+		 * reaches it; a guest is not to be trusted. */
+		.disable_host_loopback = true,
 		.in6_enabled = true,
 		.vprefix_len = 64,
 	};
