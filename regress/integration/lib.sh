@@ -275,6 +275,12 @@ listen()
 	background $!
 }
 
+# An IPv4 address of this machine that is not the loopback's own.
+outside_address()
+{
+	ip -4 -o addr show scope global | awk '{ sub(/\/.*/, "", $4); print $4; exit }'
+}
+
 # got_whole FILE PATTERN: the file is what the guest makes of the pattern.
 got_whole()
 {

@@ -6,19 +6,22 @@
 		echo 'skip - user: run it as an ordinary user'
 		exit 0
 	}
+	ip addr add 10.99.0.1/32 dev lo 2>/dev/null
 	kvm=$(awk -F: '$1 == "kvm" { print $3 }' /etc/group)
 	exec setpriv --reuid="$(id -u someone)" --regid="$(id -g someone)" \
 	    --groups="$kvm" --no-new-privs \
-	    env HOME=/home/someone XDG_RUNTIME_DIR="/run/user/$(id -u someone)" \
+	    env HOME=/home/someone XDG_RUNTIME_DIR="/run/user/$(id -u someone)" TMPDIR=/tmp \
 	    "$0" "$@"
 }
 . "$(dirname "$0")/lib.sh"
 truncate -s 8M "$work/disk.img"
-words='vmd.test=disk,net,fetch vmd.url=http://10.0.2.2:8133/file'
+outside=$(outside_address)
+[ -n "$outside" ] || skip 'this machine has no address'
+words="vmd.test=disk,net,fetch vmd.url=http://$outside:8133/file"
 mkdir "$work/www"
 head -c 100000 /dev/urandom >"$work/www/file"
 want=$(sha256sum <"$work/www/file" | cut -d' ' -f1)
-busybox httpd -f -p 127.0.0.1:8133 -h "$work/www" &
+busybox httpd -f -p "$outside:8133" -h "$work/www" &
 background $!
 vmd_start </dev/null
 expect 'a VM starts' start mine 1 -i 1 -d "$work/disk.img"

@@ -202,7 +202,9 @@ a_message_arrives_whole(void)
 	    0);
 	CHECK_EQ(
 	    msg_send(&a.link, MSG_VM_CMDLINE, 1, -1, NULL, 0, "quiet", 5), 0);
-	CHECK_EQ(msg_link_read(&b.link), 0);
+	/* A read ends behind a message with a descriptor. */
+	while (b.calls < 2 && msg_link_read(&b.link) == 0)
+		continue;
 	CHECK_EQ(b.calls, 2);
 	CHECK_EQ(b.peerid, 77);
 	CHECK_EQ(b.file.index, 3);

@@ -67,7 +67,8 @@ bool msg_allowed(unsigned int type, enum msg_peer from, enum msg_peer to);
 const char *msg_check(unsigned int type, enum msg_peer from, enum msg_peer to,
     size_t len, bool has_fd);
 
-/* Takes fd (made non-blocking); borrows handlers and arg.  -1 with errno. */
+/* Takes fd (made non-blocking), unless it fails; borrows handlers and arg.  -1
+ * with errno. */
 int msg_link_init(struct msg_link *, int fd, enum msg_peer self,
     enum msg_peer other, const msg_handler *handlers, void *arg);
 void msg_link_on_gone(

@@ -42,7 +42,7 @@ struct client {
 
 struct control {
 	struct child child;
-	TAILQ_HEAD(, client) clients;
+	TAILQ_HEAD(clients, client) clients;
 	struct event *listener;
 	struct event *resume;
 	unsigned int count;

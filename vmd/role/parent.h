@@ -52,7 +52,7 @@ struct parent {
 	struct event_base *base;
 	struct parent_proc proc[PROC__COUNT];
 	struct vmlist vms;
-	TAILQ_HEAD(, session) sessions;
+	TAILQ_HEAD(sessions, session) sessions;
 	const char *conf_path; /* absolute where the daemon leaves its folder */
 	char *socket_path; /* owned */
 	uid_t uid; /* whom the daemon runs for */

@@ -85,7 +85,9 @@ reload_spec(const struct conf_vm *c)
 	s->start.disks = c->ndisks;
 	strlcpy(s->start.target.name, c->name, sizeof(s->start.target.name));
 	reload_nics(c, &s->start);
-	s->path[VM_FILE_KERNEL][0] = reload_strdup(c->boot);
+	/* "boot device disk" is the firmware's business, kernel or not. */
+	if (!c->boot_disk)
+		s->path[VM_FILE_KERNEL][0] = reload_strdup(c->boot);
 	s->path[VM_FILE_INITRD][0] = reload_strdup(c->initrd);
 	for (uint32_t i = 0; i < c->ndisks; i++)
 		s->path[VM_FILE_DISK][i] = reload_strdup(c->disks[i].path);

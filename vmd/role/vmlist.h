@@ -66,7 +66,7 @@ struct vment {
 	pid_t pid; /* of the VM process, 0: none */
 	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */
 	int64_t restarts[RESTARTS_MAX]; /* ms, oldest first */
-	TAILQ_HEAD(, waiter) waiters;
+	TAILQ_HEAD(waiters, waiter) waiters;
 };
 
 struct vmid {
@@ -78,7 +78,8 @@ struct vmid {
 
 struct vmlist {
 	TAILQ_HEAD(vments, vment) vms;
-	TAILQ_HEAD(, vmid) ids; /* ids once given are kept per name and owner */
+	TAILQ_HEAD(vmids, vmid)
+	ids; /* ids once given are kept per name and owner */
 	uint32_t last_id;
 	unsigned int count;
 };
