@@ -53,7 +53,8 @@ grown()
 	[ $(($5 - $1)) -le 64 ] && [ $(($6 - $2)) -le 64 ] &&
 	    [ $(($7 - $3)) -le 64 ] && [ $(($8 - $4)) -le 64 ]
 }
-expect 'no process has grown' grown
+# A sanitizer keeps what is freed.
+grep -q __asan_init "$VMD" || expect 'no process has grown' grown
 
 twenty()
 {

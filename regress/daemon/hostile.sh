@@ -39,6 +39,13 @@ expect 'a VM starts again' idle bystander
 same_as_before 'nothing is left of those' "$before"
 pid=$(column bystander PID)
 
+truncate -s 1M "$work/abandoned.img"
+expect 'one that starts a VM and is gone' \
+    "$hostile" "$VMD_SOCKET" abandon abandoned "$work/abandoned.img"
+expect 'the VM runs without it' wait_for 5 is_state abandoned running
+expect 'and ends' ctl stop -fw abandoned
+same_as_before 'nothing is left of it' "$before"
+
 # Root may have all the places there are, so the crowd is somebody else.
 mkfifo "$work/hold"
 "$hostile" "$VMD_SOCKET" crowd 300 <"$work/hold" >"$work/crowd.out" &

@@ -107,6 +107,9 @@ idle six >/dev/null
 expect 'reset vms ends all' ctl reset vms
 expect 'none is left' wait_for 5 no_vm
 
+expect 'no device was started again for a VM that ended' \
+    refuse logged 'restart'
+
 : >vmd.log
 expect 'log trace' ctl log trace
 ctl status >/dev/null

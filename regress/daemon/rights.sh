@@ -62,6 +62,15 @@ expect 'a stranger may do nothing to a stopped VM' \
 expect "an owner nothing to root's" all_requests not_the_owner $owner roots
 expect 'the log tells of those' logged "uid $stranger: request denied for vm"
 
+# The disks of a defined VM are those of vm.conf.
+cp "$tools/hostile" "$work/hostile"
+cp "$work/shared.img" "$work/swap.img"
+chmod 666 "$work/swap.img"
+expect 'an owner does not slip in another disk' \
+    [ "$(setpriv --reuid $owner --regid $owner --clear-groups \
+    "$work/hostile" "$VMD_SOCKET" disk owned "$work/swap.img")" = refused ]
+expect 'and nothing has started' is_state owned stopped
+
 expect 'the owner starts its VM' as $owner start owned
 tty=/dev/$(column owned TTY)
 expect 'its terminal is the owner'"'"'s' [ "$(stat -c %u "$tty")" = $owner ]

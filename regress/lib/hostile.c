@@ -4,12 +4,14 @@
  * attempt.  Makes its messages by hand: nothing of vmd is in it but the table
  * of messages, from which most attempts derive.
  *
- * Usage: hostile SOCKET attempts		every rule once; "ok - " lines
- *	  hostile SOCKET vanish NAME		disappears at every point of a
- *request hostile SOCKET crowd COUNT		holds connections until stdin
- *ends hostile SOCKET deaf			asks, never reads, until dropped
- *	  hostile SOCKET silent SECONDS		says nothing, then one byte at a
- *time hostile SOCKET disk NAME FILE		swaps the disk of a defined VM
+ * Usage: hostile SOCKET MODE [ARG ...], where MODE is
+ *   attempts           breaks every rule once; "ok - " lines
+ *   vanish NAME        disappears at every point of a request
+ *   crowd COUNT        holds connections until stdin ends
+ *   deaf               asks, never reads, until dropped
+ *   silent SECONDS     says nothing, and a byte at a time
+ *   abandon NAME FILE  starts a VM with this disk and is gone at once
+ *   disk NAME FILE     starts a defined VM with another disk
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -252,6 +254,7 @@ headers(void)
 		{ MSG__COUNT, 16, "a type after the last is dropped" },
 		{ 0xffffffff, 16, "type 0xffffffff is dropped" },
 	};
+	static const char http[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	unsigned char garbage[4096];
 	int fd;
 
@@ -271,7 +274,7 @@ headers(void)
 	send_bytes(fd, garbage, sizeof(garbage), 0);
 	must_drop(fd, "4096 random bytes are dropped");
 	fd = dial();
-	send_bytes(fd, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 37, 0);
+	send_bytes(fd, http, sizeof(http) - 1, 0);
 	must_drop(fd, "another protocol is dropped");
 }
 
@@ -566,7 +569,7 @@ deaf(void)
 			printf("dropped after %d requests\n", asked);
 			return 0;
 		}
-		usleep(50 * 1000);
+		usleep(200 * 1000);
 	}
 	printf("still there after %d requests\n", asked);
 	return 1;
@@ -591,6 +594,25 @@ silent(const char *text)
 	printf("silent %d s, slow %d s\n", (int)(quiet_ms / 1000),
 	    (int)(slow_ms / 1000));
 	return quiet_ms && slow_ms ? 0 : 1;
+}
+
+static int
+abandon(const char *name, const char *path)
+{
+	struct msg_vm_start start = { .memory = 32 << 20,
+		.given = START_MEMORY | START_DISKS,
+		.disks = 1 };
+	const struct msg_vm_file file = { .kind = VM_FILE_DISK };
+	int fd = dial();
+
+	if ((sent_fd = open(path, O_RDWR | O_CLOEXEC)) == -1)
+		err(2, "%s", path);
+	snprintf(start.target.name, sizeof(start.target.name), "%s", name);
+	send_msg(fd, MSG_VM_START, &start, sizeof(start), 0);
+	send_msg(fd, MSG_VM_FILE, &file, sizeof(file), 1);
+	send_msg(fd, MSG_VM_START_END, NULL, 0, 0);
+	close(fd);
+	return 0;
 }
 
 static int
@@ -631,6 +653,8 @@ main(int argc, char **argv)
 		return crowd(argv[3]);
 	if (argc == 4 && strcmp(argv[2], "silent") == 0)
 		return silent(argv[3]);
+	if (argc == 5 && strcmp(argv[2], "abandon") == 0)
+		return abandon(argv[3], argv[4]);
 	if (argc == 5 && strcmp(argv[2], "disk") == 0)
 		return disk(argv[3], argv[4]);
 	errx(2, "unknown: %s", argv[2]);
