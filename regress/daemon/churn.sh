@@ -8,7 +8,7 @@
 : >"$work/vm.conf"
 verbose=
 vmd_run
-"$tools/hostile" "$VMD_SOCKET" silent 80 >"$work/silent.out" &
+"$tools/badclient" "$VMD_SOCKET" silent 80 >"$work/silent.out" &
 silent=$!
 background $silent
 

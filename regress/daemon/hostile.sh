@@ -5,8 +5,8 @@
 # dropped or refused, the reason is logged, the others are served meanwhile and
 # nothing of them is left.
 . "$(dirname "$0")/lib.sh"
-hostile=$tools/hostile
-[ -x "$hostile" ] || skip 'regress/lib/hostile is not built'
+bad=$tools/badclient
+[ -x "$bad" ] || skip 'regress/lib/badclient is not built'
 i=0
 while [ $i -lt 600 ]; do
 	echo "vm \"defined-$i\" { disable, disk \"$work/none.img\" }"
@@ -18,7 +18,7 @@ expect 'a VM starts' idle bystander
 pid=$(column bystander PID)
 before=$(holdings)
 
-"$hostile" "$VMD_SOCKET" attempts || failed=1
+"$tools/hostile" "$VMD_SOCKET" || failed=1
 for why in 'bad message header' 'unknown message type' \
     'message type not allowed on this link' 'message too short' \
     'message too long' 'descriptor missing' 'unexpected descriptor' \
@@ -28,7 +28,7 @@ done
 same_as_before 'nothing is left of them' "$before"
 
 expect 'one that disappears at every point' \
-    "$hostile" "$VMD_SOCKET" vanish bystander
+    "$bad" "$VMD_SOCKET" vanish bystander
 bystander_ended()
 {
 	unknown bystander
@@ -41,14 +41,14 @@ pid=$(column bystander PID)
 
 truncate -s 1M "$work/abandoned.img"
 expect 'one that starts a VM and is gone' \
-    "$hostile" "$VMD_SOCKET" abandon abandoned "$work/abandoned.img"
+    "$bad" "$VMD_SOCKET" abandon abandoned "$work/abandoned.img"
 expect 'the VM runs without it' wait_for 5 is_state abandoned running
 expect 'and ends' ctl stop -fw abandoned
 same_as_before 'nothing is left of it' "$before"
 
 # Root may have all the places there are, so the crowd is somebody else.
 mkfifo "$work/hold"
-"$hostile" "$VMD_SOCKET" crowd 300 <"$work/hold" >"$work/crowd.out" &
+"$bad" "$VMD_SOCKET" crowd 300 <"$work/hold" >"$work/crowd.out" &
 background $!
 exec 9>"$work/hold"
 crowded()
@@ -66,7 +66,7 @@ expect 'the log has a few lines of them, not hundreds' \
 chmod 666 "$VMD_SOCKET"
 mkfifo "$work/hold2"
 setpriv --reuid 65534 --regid 65534 --clear-groups \
-    "$hostile" "$VMD_SOCKET" crowd 100 <"$work/hold2" >"$work/crowd2.out" &
+    "$bad" "$VMD_SOCKET" crowd 100 <"$work/hold2" >"$work/crowd2.out" &
 background $!
 exec 9>"$work/hold2"
 crowded()
@@ -79,7 +79,7 @@ expect 'another user is served' ctl status bystander
 exec 9>&-
 same_as_before 'it leaves nothing' "$before"
 
-"$hostile" "$VMD_SOCKET" deaf >"$work/deaf.out" 2>&1 &
+"$bad" "$VMD_SOCKET" deaf >"$work/deaf.out" 2>&1 &
 deaf=$!
 background $deaf
 expect 'others are served while one does not read' ctl status bystander

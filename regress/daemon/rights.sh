@@ -63,12 +63,12 @@ expect "an owner nothing to root's" all_requests not_the_owner $owner roots
 expect 'the log tells of those' logged "uid $stranger: request denied for vm"
 
 # The disks of a defined VM are those of vm.conf.
-cp "$tools/hostile" "$work/hostile"
+cp "$tools/badclient" "$work/badclient"
 cp "$work/shared.img" "$work/swap.img"
 chmod 666 "$work/swap.img"
 expect 'an owner does not slip in another disk' \
     [ "$(setpriv --reuid $owner --regid $owner --clear-groups \
-    "$work/hostile" "$VMD_SOCKET" disk owned "$work/swap.img")" = refused ]
+    "$work/badclient" "$VMD_SOCKET" disk owned "$work/swap.img")" = refused ]
 expect 'and nothing has started' is_state owned stopped
 
 expect 'the owner starts its VM' as $owner start owned

@@ -450,6 +450,16 @@ guest_vm_ended(struct guest *g, int status)
 		guest_end(g, END_DIED);
 }
 
+/* Devices end with their VM process; who is reaped first is chance. */
+static bool
+guest_vm_is_up(struct guest *g)
+{
+	if (g->vm == NULL)
+		return false;
+	msg_link_drain(&g->vm->link);
+	return msg_link_is_open(&g->vm->link) && g->end.reason == END_DIED;
+}
+
 static void
 guest_respawn_cb(int fd, short what, void *arg)
 {
@@ -458,7 +468,7 @@ guest_respawn_cb(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (g->ending)
+	if (g->ending || !guest_vm_is_up(g))
 		return;
 	log_warnx("guest", "vm %s: %s%u ended: restarted",
 	    g->spec->start.target.name, role_name(p->role), p->index);
@@ -490,16 +500,6 @@ guest_respawn(struct guest_proc *p, int status)
 		log_warnx("guest", "out of memory");
 }
 
-/* Devices end with their VM process; who is reaped first is chance. */
-static bool
-guest_vm_is_up(struct guest *g)
-{
-	if (g->vm == NULL)
-		return false;
-	msg_link_drain(&g->vm->link);
-	return msg_link_is_open(&g->vm->link) && g->end.reason == END_DIED;
-}
-
 bool
 guest_reaped(struct guest *g, pid_t pid, int status)
 {
@@ -518,7 +518,7 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 		guest_vm_ended(g, status);
 	else if (g->ending)
 		guest_finish(g);
-	else if (guest_vm_is_up(g))
+	else
 		guest_respawn(p, status);
 	return true;
 }

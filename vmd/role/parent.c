@@ -124,7 +124,7 @@ parent_child_lost(struct parent_proc *c)
 			request_session_close(p, s);
 	if (c == &p->proc[PROC_VMM]) {
 		p->kvm_sent = false;
-		vmstart_all_ended(p);
+		vmlife_all_ended(p);
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The parent's state, shared by the files that make up that role: parent.c
- * (processes and signals), vmstart.c (VMs), request.c (clients), reload.c
- * (vm.conf).
+ * (processes and signals), vmstart.c and vmlife.c (VMs), request.c (clients),
+ * reload.c (vm.conf).
  *
  * The parent is the only process that opens files, ptys and taps.  It never
  * sees a byte that a guest made, but answers messages of less privileged
@@ -94,8 +94,15 @@ enum vm_error vmstart_start(struct parent *, struct vment *,
     size_t detail_size);
 /* Asks it to end.  force: at once. */
 void vmstart_stop(struct parent *, struct vment *, bool force);
+/* The same VM again, as it was started, for a guest that reset itself.  -1
+ * with errno. */
+int vmstart_again(struct parent *, struct vment *);
+
+/* --- vmlife.c ---------------------------------------------------------------
+ */
+
 /* vmm is gone, and with it every VM. */
-void vmstart_all_ended(struct parent *);
+void vmlife_all_ended(struct parent *);
 
 /* --- request.c --------------------------------------------------------------
  */
