@@ -31,6 +31,7 @@ ids_stay_with_name_and_owner(void)
 	CHECK(vmlist_find_id(&l, id) == a);
 	vmlist_remove(&l, a);
 	vmlist_remove(&l, b);
+	vmlist_fini(&l);
 }
 
 static void
@@ -60,6 +61,7 @@ states_follow_the_table(void)
 	CHECK(vment_event(v, EVENT_EXIT));
 	CHECK(vment_is_stopped(v));
 	vmlist_remove(&l, v);
+	vmlist_fini(&l);
 }
 
 static void
@@ -86,6 +88,7 @@ waiters_are_answered_once(void)
 	CHECK(vment_next_waiter(v, WAIT_PAUSE, &client));
 	CHECK_EQ(client, 2);
 	vmlist_remove(&l, v);
+	vmlist_fini(&l);
 }
 
 /* Three resets within six seconds: the third is the last. */
@@ -106,6 +109,7 @@ restarts_are_limited(void)
 	CHECK(vment_may_restart(v, 107000));
 	CHECK(vment_may_restart(v, 111000));
 	vmlist_remove(&l, v);
+	vmlist_fini(&l);
 }
 
 int

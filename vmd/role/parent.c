@@ -571,5 +571,6 @@ parent_main(const struct parent_options *o)
 		parent_background(ready_fd);
 	event_base_dispatch(p.base);
 	parent_reap_all(&p);
+	vmlist_fini(&p.vms);
 	return 0;
 }

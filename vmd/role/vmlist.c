@@ -102,6 +102,20 @@ vmlist_remove(struct vmlist *l, struct vment *v)
 	free(v);
 }
 
+void
+vmlist_fini(struct vmlist *l)
+{
+	struct vment *v;
+	struct vmid *id;
+
+	while ((v = TAILQ_FIRST(&l->vms)) != NULL)
+		vmlist_remove(l, v);
+	while ((id = TAILQ_FIRST(&l->ids)) != NULL) {
+		TAILQ_REMOVE(&l->ids, id, entry);
+		free(id);
+	}
+}
+
 struct vment *
 vmlist_find_name(struct vmlist *l, const char *name)
 {

@@ -87,6 +87,8 @@ struct vmlist {
 #define VMLIST_MAX 4096
 
 void vmlist_init(struct vmlist *);
+/* Frees every entry, and the ids that were given. */
+void vmlist_fini(struct vmlist *);
 /* Returns borrowed; NULL with errno EEXIST or ENOSPC. */
 struct vment *vmlist_add(struct vmlist *, const char *name, uid_t uid);
 /* Frees it; it must be stopped. */
