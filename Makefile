@@ -144,7 +144,7 @@ MANDIR ?= $(PREFIX)/share/man
 EXAMPLES = $(PREFIX)/share/examples/vmd
 at = $(DESTDIR)$(1)
 # Files that say where vmd is are written for PREFIX.
-fill = sed -e 's|@SBINDIR@|$(PREFIX)/sbin|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
+fill = sed -e "s|@BINDIR@|$(PREFIX)/bin|g" -e 's|@SBINDIR@|$(PREFIX)/sbin|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
 
 install: all $(call archive,libvmm) ## installs below PREFIX (and DESTDIR)
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBDIR) \

@@ -173,7 +173,7 @@ struct msg_reset {
 };
 
 struct msg_log_level {
-	uint32_t level; /* 0 brief .. 3 trace */
+	uint32_t level; /* 0 brief, 1 verbose, 2 trace */
 };
 
 /* The tail is a text, without a NUL, for the user. */

@@ -119,6 +119,9 @@ bench: ## speed and size against the peers; ROW=name for one row
 bench-built: all assets $(TOOLS) $(BENCH)
 	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/bench/run $(ROW)
 
+docs: ## writes the parts of README.md and PROTOCOL.md that are made from the source
+	@regress/docs/generate -w
+
 SECONDS = 60
 fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 	@test -e regress/fuzz/fuzz_$(TARGET).c || \
@@ -130,5 +133,5 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 	    -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 \
 	    $(O)/fuzz/found/$(TARGET) regress/fuzz/corpus/$(TARGET)
 
-.PHONY: unit config update-ok guest unit-programs assets test suite demo demo-built lint \
+.PHONY: docs unit config update-ok guest unit-programs assets test suite demo demo-built lint \
 	lint-checks bench bench-built fuzz

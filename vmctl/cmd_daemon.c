@@ -17,8 +17,8 @@ struct word {
 
 static const struct word levels[] = {
 	{ "brief", 0 },
-	{ "verbose", 2 },
-	{ "trace", 3 },
+	{ "verbose", 1 },
+	{ "trace", 2 },
 	{ NULL, 0 },
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rows "vm-life" (with the chips of a PC) and "vm-life-plain" (without): a VM
- * is made, exits once and is destroyed, through libvmm and by the same ioctls
- * bare, in turn and in the order that is fastest.
+ * Rows "vm-life" and "vm-life-cpu": a VM with the chips of a PC is made, exits
+ * once and is destroyed, through libvmm and by the same ioctls bare, in turn
+ * and in the order that is fastest.  Most of that time the kernel waits for
+ * grace periods of its own; the second row is the CPU time alone.
  */
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -17,7 +18,8 @@
 
 #include "vmm.h"
 
-#define ROUNDS 61
+#define ROUNDS 21 /* samples, of which the medians count */
+#define LIVES 5 /* per sample, of which the shortest counts */
 #define ENTRY 0x1000
 #define MEMORY (64 << 20)
 #define BAR 1.10
@@ -37,12 +39,14 @@ die(const char *what)
 	exit(2);
 }
 
+static clockid_t clock_id;
+
 static double
 now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock_id, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
@@ -151,23 +155,33 @@ median(double *v, size_t n)
 	return v[n / 2];
 }
 
+/* The shortest of a few lives: others on the host only ever add. */
+static double
+sample(double (*life)(int, uint32_t), int kvm, uint32_t flags)
+{
+	double t, best = life(kvm, flags);
+	int i;
+
+	for (i = 1; i < LIVES; i++) {
+		t = life(kvm, flags);
+		if (t < best)
+			best = t;
+	}
+	return best;
+}
+
 static int
 row(const char *name, int kvm, uint32_t flags)
 {
 	double ours[ROUNDS], peer[ROUNDS], o, p;
-	int i, rounds = flags != 0 ? ROUNDS / 2 : ROUNDS;
+	int i;
 
-	(void)ours_life(kvm, flags); /* warm */
-	(void)bare_life(kvm, flags);
-	for (i = 0; i < rounds; i++) {
-		if (i % 2 == 0)
-			ours[i] = ours_life(kvm, flags);
-		peer[i] = bare_life(kvm, flags);
-		if (i % 2 != 0)
-			ours[i] = ours_life(kvm, flags);
+	for (i = 0; i < ROUNDS; i++) {
+		ours[i] = sample(ours_life, kvm, flags);
+		peer[i] = sample(bare_life, kvm, flags);
 	}
-	o = median(ours, (size_t)rounds);
-	p = median(peer, (size_t)rounds);
+	o = median(ours, ROUNDS);
+	p = median(peer, ROUNDS);
 	printf("%s %.2fms %.2fms %.3f %.2f %s\n", name, o / 1e3, p / 1e3, o / p,
 	    BAR, o / p <= BAR ? "ok" : "OVER");
 	return o / p <= BAR ? 0 : 1;
@@ -182,7 +196,9 @@ main(void)
 		printf("vm-life - - - %.2f skipped: no usable /dev/kvm\n", BAR);
 		return 0;
 	}
+	clock_id = CLOCK_MONOTONIC;
 	over = row("vm-life", kvm, VM_IRQCHIP | VM_PIT);
-	over |= row("vm-life-plain", kvm, 0);
+	clock_id = CLOCK_THREAD_CPUTIME_ID;
+	over |= row("vm-life-cpu", kvm, VM_IRQCHIP | VM_PIT);
 	return over;
 }

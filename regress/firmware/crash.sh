@@ -6,7 +6,7 @@ case $("$(dirname "$0")/../kvm") in
 none*) skip 'no /dev/kvm' ;;
 esac
 as --32 -o "$work/crash.o" "$(dirname "$0")/crash.S" &&
-    ld -m elf_i386 -N --no-warn-rwx-segments -Ttext=0x100000 -e _start -o "$work/crash" \
+    ld -n -m elf_i386 -Ttext=0x100000 -e _start -o "$work/crash" \
     "$work/crash.o" || skip 'cannot assemble the guest'
 vmd_start </dev/null
 expect 'it starts' ctl start -m 64M -b "$work/crash" crash

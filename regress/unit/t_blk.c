@@ -2,9 +2,14 @@
 /* virtio-blk on a memfd: every request, bad ones, and many against a model. */
 #include "dev/blk.h"
 
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <linux/io_uring.h>
 #include <linux/virtio_blk.h>
 
 #include "check.h"
+#include "dev/blk_engine.h"
 #include "driver.h"
 
 #define SECTORS 2048U
@@ -309,6 +314,42 @@ stop_and_go_on(void)
 	teardown();
 }
 
+/* With event indices, all that is asked for is told, and nothing else is. */
+static void
+interrupts_as_asked(void)
+{
+	const uint32_t base = DRIVER_DATA + 0x2000;
+	uint16_t *used_event;
+	unsigned int before;
+	uint32_t len;
+
+	REQUIRE(setup(false));
+	driver_send(MSG_DEV_RESET);
+	driver_pump(loop);
+	MSG_SEND(&drv.link, MSG_DEV_FEATURES, 0,
+	    &((struct msg_dev_features) {
+		DRIVER_VERSION_1 | VIRTQ_F_EVENT_IDX }));
+	driver_send_queue(0, 32);
+	driver_send(MSG_DEV_START);
+	driver_pump(loop);
+	used_event =
+	    (uint16_t *)(void *)(drv.mem + drv.queue[0].avail + 4 + 2 * 32);
+	*used_event = 9; /* when the tenth is used */
+	for (unsigned int i = 0; i < 12; i++) {
+		struct driver_buffer b[3] = { { HDR, 16, false },
+			{ base + 512 * i, 512, true }, { STATUS, 1, true } };
+
+		header(HDR, VIRTIO_BLK_T_IN, i);
+		before = driver_interrupts(0);
+		CHECK_EQ(before, i == 10);
+		driver_add(0, b, 3);
+		driver_kick(0);
+		CHECK(driver_wait(loop, 0, &len) != -1);
+		driver_pump(loop);
+	}
+	teardown();
+}
+
 static void
 vm_process_misbehaves(void)
 {
@@ -455,6 +496,39 @@ random_requests(void)
 }
 
 static void
+nothing_done(void *arg, struct blk_io_request *r)
+{
+	(void)arg;
+	(void)r;
+}
+
+/* Nobody can give the ring another file, or ask it for more. */
+static void
+the_ring_is_restricted(void)
+{
+	struct io_uring_files_update up = { .fds = 0 };
+	struct blk_io *io;
+
+	loop = loop_new(NULL);
+	REQUIRE(loop != NULL);
+	io = blk_io_new(0, 8, loop, nothing_done, NULL);
+	REQUIRE(io != NULL);
+	if (strcmp(blk_io_name(io), "io_uring") != 0) {
+		blk_io_free(io);
+		loop_free(loop);
+		SKIP("no io_uring on this host");
+	}
+	CHECK(syscall(SYS_io_uring_register, io->source.fd,
+		  IORING_REGISTER_FILES_UPDATE, &up, 1) == -1 &&
+	    errno == EACCES);
+	CHECK(syscall(SYS_io_uring_register, io->source.fd,
+		  IORING_UNREGISTER_FILES, NULL, 0) == -1 &&
+	    errno == EACCES);
+	blk_io_free(io);
+	loop_free(loop);
+}
+
+static void
 by_threads(void)
 {
 	with = blk_io_new_threads;
@@ -481,9 +555,11 @@ main(void)
 	TEST(host_errors_are_the_guests);
 	TEST(no_request_breaks_the_device);
 	TEST(stop_and_go_on);
+	TEST(interrupts_as_asked);
 	TEST(vm_process_misbehaves);
 	TEST(rings_outside_memory);
 	TEST(random_requests);
+	TEST(the_ring_is_restricted);
 	TEST(by_threads);
 	return CHECK_EXIT();
 }

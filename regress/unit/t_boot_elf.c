@@ -294,6 +294,9 @@ test_bad_segments(void)
 	phdr(0)->p_filesz = 0x2001;
 	refused(VM_ERROR_FILE_CORRUPT, "more bytes in the file");
 	make_elf64();
+	phdr(1)->p_memsz = 0; /* no memory, but bytes for it */
+	refused(VM_ERROR_FILE_CORRUPT, "more bytes in the file");
+	make_elf64();
 	phdr(1)->p_paddr = KERNEL + 0x1fff;
 	refused(VM_ERROR_FILE_CORRUPT, "overlap");
 	make_elf64();

@@ -302,7 +302,7 @@ load_firmware(size_t len, void *arg)
 		.initrd_fd = -1,
 		.machine = &pc.machine,
 		.rom = rom,
-		.rom_arg = arg };
+		.arg = arg };
 	uint8_t *image = malloc(len + 1);
 	size_t i;
 	int rc;

@@ -37,9 +37,9 @@ quiet()
 	EOF
 }
 quiet 'log brief' 'LOG_LEVEL level=0'
-quiet 'log verbose' 'LOG_LEVEL level=2'
-quiet 'log v' 'LOG_LEVEL level=2'
-quiet 'log trace' 'LOG_LEVEL level=3'
+quiet 'log verbose' 'LOG_LEVEL level=1'
+quiet 'log v' 'LOG_LEVEL level=1'
+quiet 'log trace' 'LOG_LEVEL level=2'
 quiet 'reload' RELOAD
 quiet 'reset' 'RESET what=3'
 quiet 'reset all' 'RESET what=3'

@@ -30,7 +30,10 @@ struct boot_params {
 	 * returns the host's writable view of it, NULL with errno.
 	 */
 	void *(*rom)(void *arg, uint64_t gpa, uint64_t len);
-	void *rom_arg;
+	/* Guest memory that is about to be filled from a file: whoever owns it
+	 * may back it with larger pages first.  May be NULL. */
+	void (*fill)(void *arg, uint64_t gpa, uint64_t len);
+	void *arg; /* of both */
 };
 
 /* How the boot processor starts. */

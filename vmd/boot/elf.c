@@ -162,13 +162,15 @@ elf_check_segments(struct elf *elf)
 	for (i = 0; i < elf->count; i++) {
 		const struct segment *s = &elf->segment[i];
 
-		if (s->type != PT_LOAD || s->memsz == 0)
+		if (s->type != PT_LOAD)
 			continue;
-		loads++;
 		if (s->filesz > s->memsz)
 			return elf_fail(load,
 			    "a segment has more bytes in the file than in "
 			    "memory");
+		if (s->memsz == 0)
+			continue;
+		loads++;
 		if (load_check_room(load, "segment", s->paddr, s->memsz) == -1)
 			return -1;
 		for (j = 0; j < i; j++)

@@ -37,7 +37,7 @@ firmware_load(struct load *load)
 		    "pages",
 		    (unsigned long long)file.size);
 	rom = params->rom(
-	    params->rom_arg, LAYOUT_HIGHMEM_START - file.size, file.size);
+	    params->arg, LAYOUT_HIGHMEM_START - file.size, file.size);
 	if (rom == NULL) {
 		load->result->sys_errno = errno;
 		return load_fail(

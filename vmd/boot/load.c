@@ -131,6 +131,8 @@ load_into(struct load *load, const struct load_file *file, uint64_t offset,
 	if (to == NULL)
 		return load_fail(load, VM_ERROR_FILE_TOO_BIG, file->which,
 		    "there is no memory at 0x%llx", (unsigned long long)gpa);
+	if (load->params->fill != NULL)
+		load->params->fill(load->params->arg, gpa, len);
 	return load_read(load, file, offset, to, len);
 }
 

@@ -155,13 +155,19 @@ conf_source_read(int fd, size_t *len)
 static int
 conf_source_load(struct conf_parser *p, const char *path)
 {
-	char *text;
+	char *text = NULL;
 	size_t len = 0;
+	struct stat sb;
 	int fd;
 
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
+	/* A FIFO must not stop a daemon that reads its configuration again. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1)
 		return -1;
-	text = conf_source_read(fd, &len);
+	if (fstat(fd, &sb) == 0 && S_ISFIFO(sb.st_mode))
+		errno = ESPIPE;
+	else
+		text = conf_source_read(fd, &len);
 	close(fd);
 	if (text == NULL)
 		return -1;
@@ -172,6 +178,8 @@ conf_source_load(struct conf_parser *p, const char *path)
 static const char *
 conf_source_why(int error)
 {
+	if (error == ESPIPE)
+		return "is a pipe, not a file";
 	return error == EFBIG ? "larger than 1 MiB" : strerror(error);
 }
 

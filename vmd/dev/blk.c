@@ -325,12 +325,10 @@ static bool
 blk_poll(void *arg)
 {
 	struct blk *blk = arg;
-	bool work = false;
+	bool work = blk->in_flight != 0 && blk_io_poll(blk->io);
 
-	if (blk->in_flight != 0 && blk_io_poll(blk->io)) {
-		device_publish(&blk->dev, 0);
-		work = true;
-	}
+	/* Also what finished since the last time. */
+	device_publish(&blk->dev, 0);
 	if (virtq_has_work(device_queue(&blk->dev, 0)))
 		work |= blk_serve(blk);
 	return work;

@@ -257,6 +257,17 @@ msg_link_read(struct msg_link *l)
 	return why == NULL ? 0 : msg_link_broken(l, why);
 }
 
+void
+msg_link_drain(struct msg_link *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+
+	/* Ends: the peer is gone, and what it can have left is bounded. */
+	while (l->fd != -1 && poll(&p, 1, 0) == 1)
+		if (msg_link_read(l) == -1)
+			return;
+}
+
 int
 msg_link_flush(struct msg_link *l)
 {

@@ -67,7 +67,8 @@ bool msg_allowed(unsigned int type, enum msg_peer from, enum msg_peer to);
 const char *msg_check(unsigned int type, enum msg_peer from, enum msg_peer to,
     size_t len, bool has_fd);
 
-/* Takes fd (made non-blocking); borrows handlers and arg.  -1 with errno. */
+/* Takes fd (made non-blocking), unless it fails; borrows handlers and arg.  -1
+ * with errno. */
 int msg_link_init(struct msg_link *, int fd, enum msg_peer self,
     enum msg_peer other, const msg_handler *handlers, void *arg);
 void msg_link_on_gone(
@@ -94,6 +95,8 @@ msg_link_is_open(const struct msg_link *l)
  * was called, or a handler ended the link).
  */
 int msg_link_read(struct msg_link *);
+/* Reads all that a peer said that has ended meanwhile; see msg_link_read. */
+void msg_link_drain(struct msg_link *);
 /* Writes what is queued, waiting for the peer to take it.  -1 with errno. */
 int msg_link_flush(struct msg_link *);
 

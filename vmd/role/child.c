@@ -112,8 +112,9 @@ child_begin(struct child *c, enum role role, enum msg_peer self,
 	c->up.quiet = true;
 	msg_link_on_gone(&c->up, child_up_gone);
 	log_set_sink(child_log_sink, c);
-	if (report.jr_missing != 0)
-		log_debug("jail", "%s",
+	/* vmm says it for the processes it spawns. */
+	if (report.jr_missing != 0 && role == ROLE_SUPERVISOR)
+		log_info("jail", "%s",
 		    jail_report_text(&report, text, sizeof(text)));
 }
 

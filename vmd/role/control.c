@@ -42,11 +42,12 @@ struct client {
 
 struct control {
 	struct child child;
-	TAILQ_HEAD(, client) clients;
+	TAILQ_HEAD(clients, client) clients;
 	struct event *listener;
 	struct event *resume;
 	unsigned int count;
 	uint32_t last_id;
+	struct log_limit refused; /* somebody may try as often as he likes */
 };
 
 static const struct timeval idle_time = { .tv_sec = CLIENT_IDLE_S };
@@ -226,7 +227,8 @@ control_accept_cb(int listen_fd, short what, void *arg)
 	    c->count >= CLIENTS_MAX ||
 	    (cred.uid != 0 &&
 		control_count_uid(c, cred.uid) >= CLIENTS_PER_UID)) {
-		log_warnx("control", "client refused: too many");
+		log_guest(&c->refused, "control",
+		    "client of uid %u refused: too many", cred.uid);
 		close(fd);
 		return;
 	}

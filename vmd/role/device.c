@@ -10,6 +10,7 @@
  * what is in flight.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,7 +29,6 @@ struct device_process {
 	struct child child;
 	struct loop *loop;
 	bool started;
-	bool leaving;
 	unsigned int alive; /* devices whose VM process is there */
 	struct blk *blk;
 	struct net *net;
@@ -61,11 +61,15 @@ device_up_gone(void *arg, const char *why)
 	struct device *dev = device_process_main(p);
 
 	(void)why;
-	if (dev == NULL || !msg_link_is_open(&dev->link))
+	if (dev == NULL || (!msg_link_is_open(&dev->link) && !dev->leaving))
 		_exit(0);
+	/* There is nobody to tell; what is in flight is finished. */
 	log_set_sink(NULL, NULL);
+	if (p->child.reader != NULL)
+		event_del(p->child.reader);
 	p->alive = 1;
-	device_leave(dev);
+	if (!dev->leaving)
+		device_leave(dev);
 }
 
 static int
@@ -133,6 +137,8 @@ device_start(void *arg, struct msg *msg)
 	MSG_STR(name, m->name);
 	log_procname(
 	    "%s%u/%s", virtio_class_get(m->kind)->name, m->index, name);
+	setproctitle(
+	    "%s%u/%s", virtio_class_get(m->kind)->name, m->index, name);
 	if (device_kinds[m->kind].open(p, m) == -1)
 		fatal("device", "vm %s: cannot start %s%u", name,
 		    virtio_class_get(m->kind)->name, m->index);
@@ -170,7 +176,6 @@ device_main(enum role role)
 	child_begin(&p.child, role, PEER_DEVICE, PEER_VMM, device_from_vmm, &p);
 	child_events(&p.child);
 	msg_link_on_gone(&p.child.up, device_up_gone);
-	child_events(&p.child);
 	if ((p.loop = loop_new(p.child.base)) == NULL)
 		fatal("device", "event loop");
 	loop_run(p.loop);

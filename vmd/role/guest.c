@@ -24,6 +24,9 @@
 #define DEVICE_SOON_MS 6000
 /* How long device processes may finish requests after their VM has ended. */
 static const struct timeval linger = { .tv_sec = 2 };
+/* A device process that ends may be the first sign that its VM has ended: so
+ * long it is waited for the other. */
+static const struct timeval respawn_delay = { .tv_usec = 20000 };
 
 /* The files that the VM process itself needs. */
 #define VM_KINDS                                         \
@@ -61,6 +64,8 @@ guest_proc_free(struct guest_proc *p)
 {
 	TAILQ_REMOVE(&p->guest->procs, p, entry);
 	msg_link_fini(&p->link);
+	if (p->respawn != NULL)
+		event_free(p->respawn);
 	free(p);
 }
 
@@ -387,14 +392,21 @@ static void
 guest_finish(struct guest *g)
 {
 	struct guest_host *h = g->host;
+	const struct msg_vm_exited end = g->end;
+	char detail[sizeof(g->detail)];
+	size_t detail_len = g->detail_len;
+	uint32_t id = g->id;
 	struct guest_proc *p;
 
 	TAILQ_FOREACH(p, &g->procs, entry)
 		if (p->pid != 0)
 			return;
-	h->to_parent(h->arg, MSG_VM_EXITED, g->id, &g->end, sizeof(g->end),
-	    g->detail, g->detail_len);
+	/* Our own descriptors first: who hears of the end may want the disks
+	 * and taps at once. */
+	memcpy(detail, g->detail, detail_len);
 	h->ended(h->arg, g);
+	h->to_parent(
+	    h->arg, MSG_VM_EXITED, id, &end, sizeof(end), detail, detail_len);
 }
 
 void
@@ -438,21 +450,54 @@ guest_vm_ended(struct guest *g, int status)
 		guest_end(g, END_DIED);
 }
 
+/* Devices end with their VM process; who is reaped first is chance. */
+static bool
+guest_vm_is_up(struct guest *g)
+{
+	if (g->vm == NULL)
+		return false;
+	msg_link_drain(&g->vm->link);
+	return msg_link_is_open(&g->vm->link) && g->end.reason == END_DIED;
+}
+
 static void
-guest_respawn(struct guest_proc *p)
+guest_respawn_cb(int fd, short what, void *arg)
+{
+	struct guest_proc *p = arg;
+	struct guest *g = p->guest;
+
+	(void)fd;
+	(void)what;
+	if (g->ending || !guest_vm_is_up(g))
+		return;
+	log_warnx("guest", "vm %s: %s%u ended: restarted",
+	    g->spec->start.target.name, role_name(p->role), p->index);
+	if (guest_spawn(p) == -1)
+		log_warn("guest", "vm %s: cannot restart %s%u",
+		    g->spec->start.target.name, role_name(p->role), p->index);
+}
+
+/* A device or usernet process died alone. */
+static void
+guest_respawn(struct guest_proc *p, int status)
 {
 	struct guest *g = p->guest;
 	bool soon = guest_now_ms() - p->started_ms < DEVICE_SOON_MS;
 
+	log_debug("guest", "vm %s: %s%u: %s %d", g->spec->start.target.name,
+	    role_name(p->role), p->index,
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	p->deaths = soon ? p->deaths + 1 : 1;
 	if (p->deaths >= DEVICE_DEATHS_MAX) {
 		log_warnx("guest", "vm %s: %s%u died too often and stays off",
 		    g->spec->start.target.name, role_name(p->role), p->index);
 		return;
 	}
-	if (guest_spawn(p) == -1)
-		log_warn("guest", "vm %s: cannot restart %s%u",
-		    g->spec->start.target.name, role_name(p->role), p->index);
+	if (p->respawn == NULL)
+		p->respawn = evtimer_new(g->host->base, guest_respawn_cb, p);
+	if (p->respawn == NULL || event_add(p->respawn, &respawn_delay) == -1)
+		log_warnx("guest", "out of memory");
 }
 
 bool
@@ -467,21 +512,14 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 		return false;
 	p->pid = 0;
 	/* What it said before it ended is read first. */
-	if (msg_link_is_open(&p->link))
-		msg_link_read(&p->link);
+	msg_link_drain(&p->link);
 	msg_link_fini(&p->link);
 	if (p->role == ROLE_VM)
 		guest_vm_ended(g, status);
 	else if (g->ending)
 		guest_finish(g);
-	else {
-		log_warnx("guest", "vm %s: %s%u ended (%s %d): restarted",
-		    g->spec->start.target.name, role_name(p->role), p->index,
-		    WIFSIGNALED(status) ? "signal" : "status",
-		    WIFSIGNALED(status) ? WTERMSIG(status)
-					: WEXITSTATUS(status));
-		guest_respawn(p);
-	}
+	else
+		guest_respawn(p, status);
 	return true;
 }
 

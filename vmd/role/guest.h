@@ -31,6 +31,7 @@ struct guest_proc {
 	struct msg_link link;
 	unsigned int deaths; /* in a row, each soon after the last */
 	int64_t started_ms;
+	struct event *respawn; /* set once it has died alone */
 };
 
 /* What guests need of vmm; the same for all. */
@@ -39,8 +40,8 @@ struct guest_host {
 	struct msg_link *parent;
 	void (*to_parent)(void *arg, enum msg_type, uint32_t vm_id,
 	    const void *payload, size_t len, const void *tail, size_t tail_len);
-	/* The last process is reaped and the parent is told: the guest may be
-	 * freed. */
+	/* The last process is reaped: the guest is to be freed.  The parent is
+	 * told next. */
 	void (*ended)(void *arg, struct guest *);
 	void *arg;
 	int kvm_fd; /* borrowed; -1: none yet */
@@ -55,7 +56,7 @@ struct guest {
 	struct guest_host *host;
 	uint32_t id;
 	struct vmspec *spec; /* owned */
-	TAILQ_HEAD(, guest_proc) procs;
+	TAILQ_HEAD(guest_procs, guest_proc) procs;
 	struct guest_proc *vm; /* NULL: gone */
 	int frames[VMD_NICS_MAX][2]; /* owned: user network, device end first */
 	struct event *killer; /* set while ending: who is left gets SIGKILL */

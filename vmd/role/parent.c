@@ -9,6 +9,8 @@
  */
 #include "role/parent.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,6 +32,8 @@
 
 #define SOCKET_BACKLOG 64
 #define ENDING_S 10
+#define REAP_MS 1000
+#define REAP_STEP_MS 2
 /* A child that dies so soon after its start, so often, ends the daemon. */
 #define CHILD_SOON_MS 2000
 #define CHILD_DEATHS_MAX 5
@@ -132,8 +136,7 @@ parent_child_reaped(struct parent_proc *c, int status)
 
 	c->pid = 0;
 	/* Its last words first. */
-	if (msg_link_is_open(&c->link))
-		msg_link_read(&c->link);
+	msg_link_drain(&c->link);
 	msg_link_fini(&c->link);
 	parent_child_lost(c);
 	if (p->ending)
@@ -238,6 +241,26 @@ parent_spawn_all(struct parent *p)
 /* --- the control socket ----------------------------------------------------
  */
 
+/* The path as it is after a chdir(2).  Returns owned. */
+static char *
+parent_absolute(const char *path)
+{
+	char *cwd, *full;
+
+	if (path[0] == '/')
+		full = strdup(path);
+	else if ((cwd = getcwd(NULL, 0)) == NULL)
+		full = NULL;
+	else {
+		if (asprintf(&full, "%s/%s", cwd, path) == -1)
+			full = NULL;
+		free(cwd);
+	}
+	if (full == NULL)
+		fatal("vmd", "%s", path);
+	return full;
+}
+
 static char *
 parent_socket_path(const struct parent_options *o)
 {
@@ -246,7 +269,7 @@ parent_socket_path(const struct parent_options *o)
 	char *path;
 
 	if (o->socket_path != NULL)
-		path = strdup(o->socket_path);
+		path = parent_absolute(o->socket_path);
 	else if (named != NULL && named[0] != '\0')
 		path = strdup(named);
 	else if (geteuid() == 0)
@@ -266,19 +289,28 @@ static void
 parent_listen(struct parent *p)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct stat sb;
 	mode_t old;
 	int fd;
 
 	if (strlcpy(sun.sun_path, p->socket_path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path))
 		fatalx("vmd", "%s: socket path too long", p->socket_path);
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
 		fatal("vmd", "socket");
-	/* A socket that answers belongs to another daemon. */
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+	/* A socket that answers, or has no room for us, belongs to another
+	 * daemon; one that refuses is left over.  So do other files, which are
+	 * none of ours. */
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+	    errno == EAGAIN)
 		fatalx("vmd", "%s: another vmd is running", p->socket_path);
-	if (errno == ECONNREFUSED && unlink(p->socket_path) == -1)
-		fatal("vmd", "%s", p->socket_path);
+	if (errno == ECONNREFUSED && lstat(p->socket_path, &sb) == 0) {
+		if (!S_ISSOCK(sb.st_mode))
+			fatalx("vmd", "%s: is not a socket", p->socket_path);
+		if (unlink(p->socket_path) == -1)
+			fatal("vmd", "%s", p->socket_path);
+	}
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	old = umask(p->is_root ? 0117 : 0177);
@@ -345,16 +377,25 @@ parent_end(struct parent *p)
 	parent_vms_ended(p);
 }
 
-/* Children end when their links do. */
+/* Children end when their links do; one that does not is made to. */
 static void
 parent_reap_all(struct parent *p)
 {
+	const struct timespec pause = { .tv_nsec = REAP_STEP_MS * 1000000 };
+	int64_t until = parent_now_ms() + REAP_MS;
+
+	unlink(p->socket_path);
 	for (int i = 0; i < PROC__COUNT; i++)
 		msg_link_fini(&p->proc[i].link);
-	for (int i = 0; i < PROC__COUNT; i++)
-		if (p->proc[i].pid != 0)
-			waitpid(p->proc[i].pid, NULL, 0);
-	unlink(p->socket_path);
+	for (int i = 0; i < PROC__COUNT; i++) {
+		pid_t pid = p->proc[i].pid;
+
+		while (pid != 0 && waitpid(pid, NULL, WNOHANG) == 0) {
+			if (parent_now_ms() > until)
+				kill(pid, SIGKILL);
+			nanosleep(&pause, NULL);
+		}
+	}
 }
 
 static void
@@ -365,7 +406,7 @@ parent_signal_cb(int sig, short what, void *arg)
 	(void)what;
 	if (sig != SIGHUP)
 		parent_end(p);
-	else if (reload_conf(p, false, NULL, 0) == 0)
+	else if (reload_conf(p, NULL, 0) == 0)
 		log_info("vmd", "configuration reloaded");
 }
 
@@ -388,6 +429,24 @@ parent_signals(struct parent *p)
 	ev = evsignal_new(p->base, SIGCHLD, parent_sigchld_cb, p);
 	if (ev == NULL || event_add(ev, NULL) == -1)
 		fatalx("vmd", "out of memory");
+}
+
+/*
+ * Whom vmm leaves behind when it dies is reaped here, and no host's init need
+ * do it.  Each VM costs about ten descriptors, here and in vmm, so the limit
+ * is the hard one.
+ */
+static void
+parent_limits(void)
+{
+	struct rlimit rl;
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
+		log_warn("vmd", "cannot be a subreaper");
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
 }
 
 static void
@@ -481,6 +540,9 @@ parent_main(const struct parent_options *o)
 		return reload_check(o);
 	memset(&p, 0, sizeof(p));
 	p.options = o;
+	p.conf_path = o->conf_path != NULL ? o->conf_path : VMD_CONF;
+	if (!o->foreground)
+		p.conf_path = parent_absolute(p.conf_path);
 	vmlist_init(&p.vms);
 	TAILQ_INIT(&p.sessions);
 	log_init("vmd", LOG_TO_STDERR);
@@ -492,14 +554,18 @@ parent_main(const struct parent_options *o)
 	if ((p.exe_fd = jail_open_self()) == -1 ||
 	    (p.root_fd = jail_empty_dir(NULL)) == -1)
 		fatal("vmd", "cannot prepare the sandbox");
+	parent_limits();
 	parent_listen(&p);
 	if ((p.base = event_base_new()) == NULL)
 		fatalx("vmd", "no event loop");
 	parent_signals(&p);
 	parent_spawn_all(&p);
 	parent_jail(&p);
-	if (reload_conf(&p, o->conf_path != NULL, NULL, 0) == -1)
-		fatalx("vmd", "the configuration has errors");
+	if (reload_conf(&p, NULL, 0) == -1) {
+		log_warnx("vmd", "the configuration has errors");
+		parent_reap_all(&p);
+		return 1;
+	}
 	log_info("vmd", "startup, socket %s", p.socket_path);
 	if (ready_fd != -1)
 		parent_background(ready_fd);

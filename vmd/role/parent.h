@@ -52,8 +52,8 @@ struct parent {
 	struct event_base *base;
 	struct parent_proc proc[PROC__COUNT];
 	struct vmlist vms;
-	TAILQ_HEAD(, session) sessions;
-	const char *conf_path;
+	TAILQ_HEAD(sessions, session) sessions;
+	const char *conf_path; /* absolute where the daemon leaves its folder */
 	char *socket_path; /* owned */
 	uid_t uid; /* whom the daemon runs for */
 	bool is_root;
@@ -117,9 +117,9 @@ struct msg_result request_result(const struct vment *, enum vm_error);
  * Reads vm.conf.  Once the whole file is good: stopped VMs that it no longer
  * has are forgotten, new ones are added, and those it enables are started.
  * -1: it has errors, which were logged, and nothing changed; first then holds
- * the first of them.
+ * the first of them.  A file that was named with -f must be there.
  */
-int reload_conf(struct parent *, bool must_exist, char *first, size_t size);
+int reload_conf(struct parent *, char *first, size_t size);
 /* For vmd -n: prints errors to stderr.  The exit status. */
 int reload_check(const struct parent_options *);
 

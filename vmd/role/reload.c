@@ -34,12 +34,12 @@ reload_report(enum conf_severity severity, const char *text, void *arg)
 }
 
 static struct conf *
-reload_parse(const struct parent_options *o, bool must_exist, struct reload *r)
+reload_parse(const struct parent_options *o, const char *path, struct reload *r)
 {
 	const struct conf_input in = {
-		.path = o->conf_path != NULL ? o->conf_path : VMD_CONF,
+		.path = path,
 		.defs = o->macros,
-		.flags = must_exist ? CONF_MUST_EXIST : 0,
+		.flags = o->conf_path != NULL ? CONF_MUST_EXIST : 0,
 		.report = reload_report,
 		.arg = r,
 	};
@@ -85,7 +85,9 @@ reload_spec(const struct conf_vm *c)
 	s->start.disks = c->ndisks;
 	strlcpy(s->start.target.name, c->name, sizeof(s->start.target.name));
 	reload_nics(c, &s->start);
-	s->path[VM_FILE_KERNEL][0] = reload_strdup(c->boot);
+	/* "boot device disk" is the firmware's business, kernel or not. */
+	if (!c->boot_disk)
+		s->path[VM_FILE_KERNEL][0] = reload_strdup(c->boot);
 	s->path[VM_FILE_INITRD][0] = reload_strdup(c->initrd);
 	for (uint32_t i = 0; i < c->ndisks; i++)
 		s->path[VM_FILE_DISK][i] = reload_strdup(c->disks[i].path);
@@ -151,10 +153,10 @@ reload_start(struct parent *p)
 }
 
 int
-reload_conf(struct parent *p, bool must_exist, char *first, size_t size)
+reload_conf(struct parent *p, char *first, size_t size)
 {
 	struct reload r = { .first = first, .size = size };
-	struct conf *conf = reload_parse(p->options, must_exist, &r);
+	struct conf *conf = reload_parse(p->options, p->conf_path, &r);
 	const struct conf_vm *c;
 	struct vment *v;
 
@@ -176,7 +178,8 @@ int
 reload_check(const struct parent_options *o)
 {
 	struct reload r = { .to_stderr = true };
-	struct conf *conf = reload_parse(o, o->conf_path != NULL, &r);
+	struct conf *conf =
+	    reload_parse(o, o->conf_path != NULL ? o->conf_path : VMD_CONF, &r);
 
 	if (conf == NULL)
 		return 1;

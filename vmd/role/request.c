@@ -194,12 +194,18 @@ request_start_file(void *arg, struct msg *m)
 	struct parent *p = ((struct parent_proc *)arg)->parent;
 	struct session *s = parent_session(p, m->peerid);
 	const struct msg_vm_file *f = m->payload;
+	/* What the request must have said of a file, for whether the client
+	 * may give it depends on that; the parent opens all others. */
+	static const uint32_t given[VM_FILE__COUNT] = {
+		[VM_FILE_KERNEL] = START_KERNEL,
+		[VM_FILE_INITRD] = START_INITRD,
+		[VM_FILE_DISK] = START_DISKS,
+	};
 
 	if (s == NULL || s->spec == NULL || s->spec_error != VM_ERROR_OK)
 		return;
-	/* The rest of a VM's descriptors is for the parent to open. */
-	if (f->kind != VM_FILE_KERNEL && f->kind != VM_FILE_INITRD &&
-	    f->kind != VM_FILE_DISK)
+	if (f->kind >= VM_FILE__COUNT ||
+	    (s->spec->start.given & given[f->kind]) == 0)
 		s->spec_error = VM_ERROR_INVALID;
 	else
 		s->spec_error = vmspec_file(s->spec, m);
@@ -413,7 +419,7 @@ request_reload(void *arg, struct msg *m)
 
 	if (s == NULL)
 		return;
-	if (reload_conf(p, false, first, sizeof(first)) == -1)
+	if (reload_conf(p, first, sizeof(first)) == -1)
 		r.error = VM_ERROR_CONFIG;
 	request_answer(p, m->peerid, &r, first);
 }

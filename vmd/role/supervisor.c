@@ -26,7 +26,7 @@
 struct supervisor {
 	struct child child;
 	struct guest_host host;
-	TAILQ_HEAD(, guest) guests;
+	TAILQ_HEAD(guests, guest) guests;
 	struct vmspec *spec; /* being received for spec_id */
 	uint32_t spec_id;
 	enum vm_error spec_error;

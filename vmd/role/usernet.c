@@ -6,8 +6,9 @@
  * Holds the socket of frames and the connections it makes for the guest in the
  * host's network; never guest memory.  The guest gets 10.0.2.15 by DHCP, a
  * router at 10.0.2.2, a name server at 10.0.2.3, and the same by IPv6 below
- * fec0::/64.  The router's address does not lead to services that the host
- * keeps to itself (127.0.0.1): what only listens there is not for guests.
+ * fec0::/64.  The router's address leads to the host itself, to services on
+ * 127.0.0.1 too: a guest with this network is trusted as far as the user whose
+ * connections these are.
  *
  * libslirp brings glib along, which no other role should pay for.  So it is
  * loaded here, after the exec and before the jail closes.
@@ -319,9 +320,11 @@ usernet_open(struct usernet *u)
 	SlirpConfig c = {
 		.version = 1,
 		.in_enabled = true,
+		/* What listens on the host's loopback address trusts whoever
+		 * reaches it; a guest is not to be trusted. */
+		.disable_host_loopback = true,
 		.in6_enabled = true,
 		.vprefix_len = 64,
-		.disable_host_loopback = true,
 	};
 
 	inet_pton(AF_INET, "10.0.2.0", &c.vnetwork);

@@ -34,6 +34,7 @@
 #define STOP_HEARD_S 120
 /* Device processes come up in milliseconds. */
 #define DEVICES_UP_S 10
+#define LARGE_PAGE (2ULL << 20)
 
 /* Where the process is; each message is right in some of them only. */
 enum vm_phase { VM_COLLECTING, VM_BUILDING, VM_RUNS, VM_PAUSING, VM_IS_PAUSED };
@@ -110,6 +111,21 @@ vm_rom(void *arg, uint64_t gpa, uint64_t len)
 	return vm_map_gpa(r->board.vm, gpa, len);
 }
 
+/* A small page costs a fault in the host, and another in the guest's page
+ * walks: what a file fills gets large ones, with what the kernel puts right
+ * behind itself.  Where the host has none to give, small ones do. */
+static void
+vm_fill(void *arg, uint64_t gpa, uint64_t len)
+{
+	struct vm_role *r = arg;
+	uint64_t start = gpa & ~(LARGE_PAGE - 1);
+	uint64_t end = (gpa + len + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+
+	if (vm_memory_large(r->board.vm, start, end - start) == -1)
+		log_debug("vm", "no large pages at 0x%llx",
+		    (unsigned long long)start);
+}
+
 static void
 vm_load(struct vm_role *r, struct boot_cpu *cpu)
 {
@@ -120,7 +136,8 @@ vm_load(struct vm_role *r, struct boot_cpu *cpu)
 		.cmdline = r->spec->cmdline,
 		.machine = &r->board.machine,
 		.rom = vm_rom,
-		.rom_arg = r,
+		.fill = vm_fill,
+		.arg = r,
 	};
 	struct boot_result result;
 

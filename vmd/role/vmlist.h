@@ -55,6 +55,10 @@ struct vment {
 	bool seen; /* while vm.conf is read again */
 	bool boots; /* vm.conf says to start it with the daemon */
 	bool stop_asked;
+	/* Why its last start failed, until its processes are gone; error OK:
+	 * nothing. */
+	struct msg_result failure;
+	char failure_detail[VMD_DETAIL_MAX + 1];
 	bool run_once; /* -b given: the definition's kernel is back next time */
 	struct vmspec *def; /* owned: paths, no descriptors; NULL: ad hoc */
 	struct vmspec *run; /* owned while it runs: descriptors, too */
@@ -62,7 +66,7 @@ struct vment {
 	pid_t pid; /* of the VM process, 0: none */
 	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */
 	int64_t restarts[RESTARTS_MAX]; /* ms, oldest first */
-	TAILQ_HEAD(, waiter) waiters;
+	TAILQ_HEAD(waiters, waiter) waiters;
 };
 
 struct vmid {
@@ -74,7 +78,8 @@ struct vmid {
 
 struct vmlist {
 	TAILQ_HEAD(vments, vment) vms;
-	TAILQ_HEAD(, vmid) ids; /* ids once given are kept per name and owner */
+	TAILQ_HEAD(vmids, vmid)
+	ids; /* ids once given are kept per name and owner */
 	uint32_t last_id;
 	unsigned int count;
 };

@@ -236,7 +236,10 @@ vmstart_tap(struct vmstart *st, unsigned int index)
 	    st->v->name);
 	if ((nic->flags & NIC_DOWN) == 0)
 		set.flags = LINK_UP;
-	MSG_SEND(parent_link(st->parent, PROC_PRIV), MSG_LINK_SET, 0, &set);
+	if (MSG_SEND(parent_link(st->parent, PROC_PRIV), MSG_LINK_SET, 0,
+		&set) == -1)
+		return vmstart_error(
+		    st, VM_ERROR_TAP_FAILED, errno, "%s", ifname);
 	return VM_ERROR_OK;
 }
 
@@ -390,6 +393,7 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 	v->run = st.spec;
 	v->started_by = uid;
 	v->stop_asked = false;
+	v->failure.error = VM_ERROR_OK;
 	memset(v->restarts, 0, sizeof(v->restarts));
 	vment_event(v, EVENT_START);
 	strlcpy(result->tty, v->tty.path, sizeof(result->tty));
@@ -427,41 +431,54 @@ vmstart_vm_pid(void *arg, struct msg *m)
 		v->pid = pid->pid;
 }
 
+/* The VM is up. */
+static void
+vmstart_started(struct parent *p, struct vment *v)
+{
+	const struct msg_result r = request_result(v, VM_ERROR_OK);
+
+	if (!vment_event(v, EVENT_READY))
+		return;
+	log_info(
+	    "vm", "%s (vm %u) started, tty %s", v->name, v->id, v->tty.path);
+	request_answer_waiters(p, v, WAIT_START, &r, "");
+}
+
+/* It will never be: whoever started it hears why once nothing of it is left. */
+static void
+vmstart_failed(struct vment *v, const struct msg_result *ready,
+    const char *tail, int tail_len)
+{
+	const char *path = NULL;
+
+	if (ready->file < VM_FILE__COUNT && ready->index < VMSPEC_INDEX_MAX)
+		path = v->run->path[ready->file][ready->index];
+	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
+	    path != NULL ? path : vm_file_text(ready->file),
+	    ready->file != VM_FILE_NONE ? " " : "", vm_error_text(ready->error),
+	    tail_len > 0 ? ": " : "", tail_len, tail);
+	v->failure = request_result(v, ready->error);
+	v->failure.sys_errno = ready->sys_errno;
+	v->failure.file = ready->file;
+	v->failure.index = ready->index;
+	snprintf(v->failure_detail, sizeof(v->failure_detail), "%s%s%.*s",
+	    path != NULL ? path : "", path != NULL && tail_len > 0 ? ": " : "",
+	    tail_len, tail);
+}
+
 static void
 vmstart_vm_ready(void *arg, struct msg *m)
 {
 	struct parent *p = ((struct parent_proc *)arg)->parent;
 	const struct msg_result *ready = m->payload;
 	struct vment *v = vmlist_find_id(&p->vms, m->peerid);
-	struct msg_result r;
-	char detail[VMD_DETAIL_MAX + 1];
-	const char *path = NULL;
 
 	if (v == NULL || v->run == NULL)
 		return;
-	r = request_result(v, ready->error);
-	r.sys_errno = ready->sys_errno;
-	r.file = ready->file;
-	r.index = ready->index;
-	if (ready->error == VM_ERROR_OK) {
-		if (!vment_event(v, EVENT_READY))
-			return;
-		log_info("vm", "%s (vm %u) started, tty %s", v->name, v->id,
-		    v->tty.path);
-	} else {
-		if (ready->file < VM_FILE__COUNT &&
-		    ready->index < VMSPEC_INDEX_MAX)
-			path = v->run->path[ready->file][ready->index];
-		log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
-		    path != NULL ? path : vm_file_text(ready->file),
-		    ready->file != VM_FILE_NONE ? " " : "",
-		    vm_error_text(ready->error), m->tail_len > 0 ? ": " : "",
-		    (int)m->tail_len, m->tail);
-	}
-	snprintf(detail, sizeof(detail), "%s%s%.*s", path != NULL ? path : "",
-	    path != NULL && m->tail_len > 0 ? ": " : "", (int)m->tail_len,
-	    m->tail);
-	request_answer_waiters(p, v, WAIT_START, &r, detail);
+	if (ready->error == VM_ERROR_OK)
+		vmstart_started(p, v);
+	else
+		vmstart_failed(v, ready, m->tail, (int)m->tail_len);
 }
 
 static void
@@ -483,6 +500,21 @@ vmstart_vm_state(void *arg, struct msg *m)
 	    &r, "");
 }
 
+/*
+ * The processes are gone, but the kernel may hold on to a disk for a while
+ * after the end of a process that had it in an I/O ring.
+ */
+static void
+vmstart_unlock_disks(const struct vmspec *s)
+{
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++) {
+		int fd = vmspec_get(s, VM_FILE_DISK, i);
+
+		if (fd != -1)
+			flock(fd, LOCK_UN);
+	}
+}
+
 /* The VM is no more: those who wait hear of it, what it had is closed. */
 static void
 vmstart_ended(struct parent *p, struct vment *v, const struct msg_result *r,
@@ -493,6 +525,9 @@ vmstart_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 	vmspec_free(v->run);
 	v->run = NULL;
 	vmtty_close(&v->tty);
+	if (v->failure.error != VM_ERROR_OK)
+		request_answer_waiters(
+		    p, v, WAIT_START, &v->failure, v->failure_detail);
 	request_answer_waiters(p, v, WAIT_START, r, detail);
 	request_answer_waiters(p, v, WAIT_PAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_UNPAUSE, r, detail);
@@ -507,6 +542,8 @@ vmstart_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 static bool
 vmstart_again(struct parent *p, struct vment *v)
 {
+	struct msg_result r;
+
 	if (v->stop_asked || p->ending)
 		return false;
 	if (!vment_may_restart(v, parent_now_ms())) {
@@ -515,6 +552,9 @@ vmstart_again(struct parent *p, struct vment *v)
 		return false;
 	}
 	log_info("vm", "%s (vm %u) is reset", v->name, v->id);
+	r = request_result(v, VM_ERROR_NOT_RUNNING);
+	request_answer_waiters(p, v, WAIT_PAUSE, &r, "");
+	request_answer_waiters(p, v, WAIT_UNPAUSE, &r, "");
 	v->pid = 0;
 	vment_event(v, EVENT_EXIT);
 	vment_event(v, EVENT_START);
@@ -555,6 +595,7 @@ vmstart_vm_exited(void *arg, struct msg *m)
 	    e->error != VM_ERROR_OK && e->error != VM_ERROR_TIMEOUT
 		? e->error
 		: ends[e->reason].error);
+	vmstart_unlock_disks(v->run);
 	vmstart_ended(p, v, &r, detail);
 }
 
