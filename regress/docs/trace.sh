@@ -137,7 +137,9 @@ end_trace()
 device()
 {
 	for pid in $(descendants "$vmd_pid"); do
-		[ "$(title "$pid")" != 'vmd: blk' ] || echo "$pid"
+		case $(title "$pid") in
+		'vmd: blk'*) echo "$pid" ;;
+		esac
 	done
 }
 

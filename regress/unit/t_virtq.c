@@ -3,6 +3,7 @@
 #include "dev/virtq.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "check.h"
 
@@ -402,12 +403,16 @@ ring_changes_while_read(void)
 	stop = 0;
 	REQUIRE(setup(8, VIRTQ_F_INDIRECT) == 0);
 	REQUIRE(pthread_create(&t, NULL, scribble, NULL) == 0);
-	for (unsigned int i = 0; i < 300000; i++) {
+	/* On a busy machine the other thread may come late to its CPU. */
+	for (unsigned int i = 0;
+	     i < 300000 || (i < 100000000 && (good == 0 || bad == 0)); i++) {
 		struct msg_dev_queue m = { .desc = GPA + DESC,
 			.driver = GPA + AVAIL,
 			.device = GPA + USED,
 			.size = 8 };
 
+		if (i % 1000 == 0)
+			sched_yield();
 		virtq_init(&vq, &gm, &m, VIRTQ_F_INDIRECT);
 		if (pop_one() != 1) {
 			bad++;
