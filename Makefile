@@ -7,7 +7,7 @@
 
 VERSION = 0.1
 PREFIX ?= /usr/local
-SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+SYSCONFDIR ?= /etc
 SAN ?=
 O ?= build$(if $(SAN),-san$(if $(filter thread,$(SAN)),-thread))
 CC = gcc
@@ -52,7 +52,7 @@ INCLUDES = -Iinclude -Icompat -Ivmd -I$(O)/gen
 PKG_CFLAGS := $(subst -I/,-isystem /,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CPPFLAGS_ALL = -D_GNU_SOURCE -DVMD_VERSION='"$(VERSION)"' \
-	-DSYSCONFDIR='"$(SYSCONFDIR)"' $(INCLUDES) $(PKG_CFLAGS) $(CPPFLAGS)
+	$(INCLUDES) $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = -std=c11 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -MMD -MP
 LDFLAGS_ALL = $(LDHARDEN) $(SANFLAGS) $(LDFLAGS)

@@ -26,7 +26,8 @@
 #define VMD_SOCKET "/run/vmd.sock" /* root's daemon */
 #define VMD_SOCKET_NAME "vmd.sock" /* below $XDG_RUNTIME_DIR: a user's */
 #define VMD_SOCKET_ENV "VMD_SOCKET"
-#define VMD_CONF "/etc/vm.conf"
+#define VMD_CONF "/etc/vm.conf" /* root's daemon */
+#define VMD_CONF_NAME "vm.conf" /* below $XDG_CONFIG_HOME: a user's */
 #define VMD_FIRMWARE "/usr/share/seabios/bios-256k.bin"
 
 #endif /* VMD_LIMITS_H */

@@ -42,9 +42,12 @@ expect 'a tap is refused, and says why' sh -c \
 expect 'vmctl stop -w' ctl stop -w mine
 vmd_stop
 unset VMD_SOCKET
-$VMD -d -f "$work/vm.conf" >"$work/vmd.log" 2>&1 &
+mkdir "$work/config"
+printf 'vm "own" {\n\tdisable\n\tboot "%s"\n}\n' "$elf" >"$work/config/vm.conf"
+XDG_CONFIG_HOME=$work/config $VMD -d >"$work/vmd.log" 2>&1 &
 vmd_pid=$!
 expect 'without a name the socket is below XDG_RUNTIME_DIR' \
     wait_for 10 [ -S "${XDG_RUNTIME_DIR:-/nonexistent}/vmd.sock" ]
 expect 'and vmctl finds it' sh -c "$VMCTL log brief"
+expect 'the configuration is the user'"'"'s own' $VMCTL status own
 exit "$failed"

@@ -540,7 +540,7 @@ parent_main(const struct parent_options *o)
 		return reload_check(o);
 	memset(&p, 0, sizeof(p));
 	p.options = o;
-	p.conf_path = o->conf_path != NULL ? o->conf_path : VMD_CONF;
+	p.conf_path = reload_path(o);
 	if (!o->foreground)
 		p.conf_path = parent_absolute(p.conf_path);
 	vmlist_init(&p.vms);

@@ -127,6 +127,9 @@ struct msg_result request_result(const struct vment *, enum vm_error);
  * the first of them.  A file that was named with -f must be there.
  */
 int reload_conf(struct parent *, char *first, size_t size);
+/* The file to read: the one named, else root's or the user's.  Returns owned.
+ */
+char *reload_path(const struct parent_options *);
 /* For vmd -n: prints errors to stderr.  The exit status. */
 int reload_check(const struct parent_options *);
 

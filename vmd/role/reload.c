@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/conf.h"
 #include "ipc/log.h"
@@ -31,6 +32,26 @@ reload_report(enum conf_severity severity, const char *text, void *arg)
 		log_info("conf", "%s", text);
 	else
 		log_warnx("conf", "%s", text);
+}
+
+/* An ordinary user's daemon does not start root's VMs. */
+char *
+reload_path(const struct parent_options *o)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char *path;
+
+	if (o->conf_path != NULL || geteuid() == 0)
+		path = strdup(o->conf_path != NULL ? o->conf_path : VMD_CONF);
+	else if (config != NULL && config[0] == '/') {
+		if (asprintf(&path, "%s/%s", config, VMD_CONF_NAME) == -1)
+			path = NULL;
+	} else if (asprintf(&path, "%s/.config/%s", home != NULL ? home : "",
+		       VMD_CONF_NAME) == -1)
+		path = NULL;
+	if (path == NULL)
+		fatal("conf", "path");
+	return path;
 }
 
 static struct conf *
@@ -178,9 +199,10 @@ int
 reload_check(const struct parent_options *o)
 {
 	struct reload r = { .to_stderr = true };
-	struct conf *conf =
-	    reload_parse(o, o->conf_path != NULL ? o->conf_path : VMD_CONF, &r);
+	char *path = reload_path(o);
+	struct conf *conf = reload_parse(o, path, &r);
 
+	free(path);
 	if (conf == NULL)
 		return 1;
 	conf_free(conf);
