@@ -49,5 +49,5 @@ vmd_pid=$!
 expect 'without a name the socket is below XDG_RUNTIME_DIR' \
     wait_for 10 [ -S "${XDG_RUNTIME_DIR:-/nonexistent}/vmd.sock" ]
 expect 'and vmctl finds it' sh -c "$VMCTL log brief"
-expect 'the configuration is the user'"'"'s own' $VMCTL status own
+expect 'the configuration is the user'"'"'s own' "$VMCTL" status own
 exit "$failed"

@@ -414,6 +414,29 @@ parent_signal_cb(int sig, short what, void *arg)
  */
 
 static void
+parent_tty_cb(int fd, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	(void)fd;
+	(void)what;
+	vmtty_watch_read(&p->tty_watch);
+}
+
+static void
+parent_ttys(struct parent *p)
+{
+	struct event *ev;
+
+	if (vmtty_watch_init(&p->tty_watch) == -1)
+		fatal("vmd", "inotify");
+	ev = event_new(p->base, p->tty_watch.inotify_fd, EV_READ | EV_PERSIST,
+	    parent_tty_cb, p);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatalx("vmd", "out of memory");
+}
+
+static void
 parent_signals(struct parent *p)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
@@ -559,6 +582,7 @@ parent_main(const struct parent_options *o)
 	if ((p.base = event_base_new()) == NULL)
 		fatalx("vmd", "no event loop");
 	parent_signals(&p);
+	parent_ttys(&p);
 	parent_spawn_all(&p);
 	parent_jail(&p);
 	if (reload_conf(&p, NULL, 0) == -1) {

@@ -59,6 +59,7 @@ struct parent {
 	bool is_root;
 	uid_t jail_uid; /* whom its children become */
 	gid_t jail_gid;
+	struct vmtty_watch tty_watch;
 	int listen_fd;
 	int root_fd; /* the empty directory of the jails */
 	int exe_fd;

@@ -4,7 +4,7 @@
  *
  * Runs in the VM process, machine lock held.  While nobody has the terminal
  * open, output waits in the ring, which the parent keeps over reboots; an
- * inotify descriptor from the parent tells when somebody opens it.
+ * eventfd from the parent tells when somebody opens it.
  */
 #ifndef TERMINAL_H
 #define TERMINAL_H
@@ -25,7 +25,7 @@ struct terminal {
 	struct watches *watches;
 	struct uart *uart;
 	int tty_fd; /* owned */
-	int opened_fd; /* owned: inotify */
+	int opened_fd; /* owned: eventfd */
 	struct watch *tty_watch; /* NULL: nobody has it open */
 	bool full; /* the reader is slower than the guest */
 	uint8_t input[TERMINAL_INPUT]; /* read, and not yet taken by the UART */

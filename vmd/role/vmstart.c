@@ -327,7 +327,8 @@ vmstart_terminal(struct vmstart *st, uid_t uid)
 {
 	struct vmtty *tty = &st->v->tty;
 
-	if (tty->path[0] == '\0' && vmtty_open(tty, uid, st->v->gid) == -1)
+	if (tty->path[0] == '\0' &&
+	    vmtty_open(tty, &st->parent->tty_watch, uid, st->v->gid) == -1)
 		return vmstart_error(st, VM_ERROR_TTY_FAILED, errno, "%s", "");
 	if (vmtty_give(tty, st->spec) == -1)
 		return vmstart_error(st, VM_ERROR_TTY_FAILED, errno, "%s", "");

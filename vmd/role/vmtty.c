@@ -5,6 +5,7 @@
  */
 #include "role/vmtty.h"
 
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,11 +19,49 @@
 #include <unistd.h>
 
 #include "chip/console.h"
+#include "ipc/log.h"
 #include "ipc/vmspec.h"
+
+int
+vmtty_watch_init(struct vmtty_watch *w)
+{
+	TAILQ_INIT(&w->ttys);
+	w->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	return w->inotify_fd == -1 ? -1 : 0;
+}
+
+static void
+vmtty_opened(struct vmtty_watch *w, int wd)
+{
+	const uint64_t one = 1;
+	struct vmtty *t;
+
+	TAILQ_FOREACH(t, &w->ttys, entry)
+		if (t->wd == wd && write(t->opened_fd, &one, sizeof(one)) == -1)
+			log_warn("console", "%s", t->path);
+}
+
+void
+vmtty_watch_read(struct vmtty_watch *w)
+{
+	char buf[4096]
+	    __attribute__((aligned(__alignof__(struct inotify_event))));
+	const struct inotify_event *ev;
+	ssize_t n;
+
+	while ((n = read(w->inotify_fd, buf, sizeof(buf))) > 0)
+		for (char *p = buf; p < buf + n; p += sizeof(*ev) + ev->len) {
+			ev = (const struct inotify_event *)(void *)p;
+			if ((ev->mask & IN_OPEN) != 0)
+				vmtty_opened(w, ev->wd);
+		}
+}
 
 void
 vmtty_init(struct vmtty *t)
 {
+	t->watch = NULL;
+	t->wd = -1;
 	t->master_fd = t->opened_fd = t->ring_fd = -1;
 	t->path[0] = '\0';
 }
@@ -90,7 +129,7 @@ vmtty_open_ring(void)
 }
 
 static int
-vmtty_try_open(struct vmtty *t, uid_t uid, int64_t gid)
+vmtty_try_open(struct vmtty *t, struct vmtty_watch *w, uid_t uid, int64_t gid)
 {
 	t->master_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (t->master_fd == -1 || unlockpt(t->master_fd) == -1)
@@ -99,18 +138,20 @@ vmtty_try_open(struct vmtty *t, uid_t uid, int64_t gid)
 		return -1;
 	if (vmtty_open_slave(t, uid, gid) == -1)
 		return -1;
-	if ((t->opened_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) == -1 ||
-	    inotify_add_watch(t->opened_fd, t->path, IN_OPEN) == -1)
+	if ((t->opened_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1 ||
+	    (t->wd = inotify_add_watch(w->inotify_fd, t->path, IN_OPEN)) == -1)
 		return -1;
+	t->watch = w;
+	TAILQ_INSERT_TAIL(&w->ttys, t, entry);
 	return (t->ring_fd = vmtty_open_ring()) == -1 ? -1 : 0;
 }
 
 int
-vmtty_open(struct vmtty *t, uid_t uid, int64_t gid)
+vmtty_open(struct vmtty *t, struct vmtty_watch *w, uid_t uid, int64_t gid)
 {
 	int saved;
 
-	if (vmtty_try_open(t, uid, gid) == 0)
+	if (vmtty_try_open(t, w, uid, gid) == 0)
 		return 0;
 	saved = errno;
 	vmtty_close(t);
@@ -121,6 +162,10 @@ vmtty_open(struct vmtty *t, uid_t uid, int64_t gid)
 void
 vmtty_close(struct vmtty *t)
 {
+	if (t->watch != NULL) {
+		inotify_rm_watch(t->watch->inotify_fd, t->wd);
+		TAILQ_REMOVE(&t->watch->ttys, t, entry);
+	}
 	if (t->master_fd != -1)
 		close(t->master_fd);
 	if (t->opened_fd != -1)
