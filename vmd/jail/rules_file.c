@@ -54,6 +54,8 @@ static const struct jail_row rows[] = {
 	ROW(P, RUN, memfd_create, "boot data for a VM"),
 	ROW(P, RUN, inotify_add_watch, "who opens a console"),
 	ROW(P, RUN, inotify_rm_watch, "a console that is closed"),
+	ROW_IF(
+	    P, RUN, ioctl, "pty: what is not read yet", ARG_INT(1, FIONREAD)),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCGPTN)),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCSPTLCK)),
 	ROW_IF(P, RUN, ioctl, "pty", ARG_INT(1, TIOCGPTPEER)),

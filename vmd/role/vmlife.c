@@ -119,7 +119,7 @@ vmlife_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 	v->pid = 0;
 	vmspec_free(v->run);
 	v->run = NULL;
-	vmtty_close(&v->tty);
+	vmtty_release(&v->tty, p->base);
 	if (v->failure.error != VM_ERROR_OK)
 		request_answer_waiters(
 		    p, v, WAIT_START, &v->failure, v->failure_detail);

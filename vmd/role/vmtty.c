@@ -7,12 +7,15 @@
 
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -173,6 +176,74 @@ vmtty_close(struct vmtty *t)
 	if (t->ring_fd != -1)
 		close(t->ring_fd);
 	vmtty_init(t);
+}
+
+/* --- what is left to read ---------------------------------------------------
+ */
+
+struct vmtty_rest {
+	struct event *timer;
+	int master_fd;
+	int slave_fd;
+	unsigned int rounds;
+};
+
+static const struct timeval rest_round = { .tv_usec = 20000 };
+#define REST_ROUNDS 50
+
+static bool
+vmtty_is_read(int slave_fd)
+{
+	int n;
+
+	return ioctl(slave_fd, FIONREAD, &n) == -1 || n == 0;
+}
+
+static void
+vmtty_rest_cb(int fd, short what, void *arg)
+{
+	struct vmtty_rest *r = arg;
+
+	(void)fd;
+	(void)what;
+	if (++r->rounds < REST_ROUNDS && !vmtty_is_read(r->slave_fd)) {
+		event_add(r->timer, &rest_round);
+		return;
+	}
+	event_free(r->timer);
+	close(r->slave_fd);
+	close(r->master_fd);
+	free(r);
+}
+
+/* Takes both descriptors. */
+static void
+vmtty_rest(int master_fd, int slave_fd, struct event_base *base)
+{
+	struct vmtty_rest *r = calloc(1, sizeof(*r));
+
+	if (r == NULL ||
+	    (r->timer = evtimer_new(base, vmtty_rest_cb, r)) == NULL)
+		fatalx("console", "out of memory");
+	r->master_fd = master_fd;
+	r->slave_fd = slave_fd;
+	event_add(r->timer, &rest_round);
+}
+
+void
+vmtty_release(struct vmtty *t, struct event_base *base)
+{
+	int slave_fd = -1;
+
+	if (t->path[0] != '\0')
+		slave_fd =
+		    open(t->path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (slave_fd != -1 && !vmtty_is_read(slave_fd)) {
+		vmtty_rest(t->master_fd, slave_fd, base);
+		t->master_fd = -1;
+	} else if (slave_fd != -1)
+		close(slave_fd);
+	vmtty_close(t);
 }
 
 int

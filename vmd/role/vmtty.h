@@ -13,6 +13,7 @@
 
 #include "vmd_limits.h"
 
+struct event_base;
 struct vmspec;
 
 /* One inotify for all terminals: a user may have few of them. */
@@ -43,6 +44,11 @@ void vmtty_init(struct vmtty *);
  */
 int vmtty_open(struct vmtty *, struct vmtty_watch *, uid_t uid, int64_t gid);
 void vmtty_close(struct vmtty *);
+/*
+ * Closes it too, but what the guest printed last and a reader has not read yet
+ * stays for a second: a hang-up would throw it away.
+ */
+void vmtty_release(struct vmtty *, struct event_base *);
 /* Puts duplicates into a description.  -1 with errno. */
 int vmtty_give(const struct vmtty *, struct vmspec *);
 
