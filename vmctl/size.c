@@ -8,64 +8,26 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "scan_scaled.h"
 
 static const char units[] = "BKMGTPE";
 #define UNIT_LAST (sizeof(units) - 2)
 
-/* How far a unit's letter shifts, -1 when it is none. */
-static int
-unit_shift(char c)
-{
-	const char *at;
-
-	if (c == '\0' ||
-	    (at = strchr(units, toupper((unsigned char)c))) == NULL)
-		return -1;
-	return (int)(at - units) * 10;
-}
-
 int
 size_parse(const char *text, uint64_t *bytes)
 {
-	/* A billionth is enough: more digits of a fraction are skipped. */
-	uint64_t whole = 0, part = 0, scale = 1;
-	unsigned __int128 total;
-	const char *p = text;
-	int shift = 0;
+	long long value;
 
-	if (!isdigit((unsigned char)*p))
-		goto invalid;
-	for (; isdigit((unsigned char)*p); p++) {
-		if (whole > INT64_MAX / 10) {
-			errno = ERANGE;
-			return -1;
-		}
-		whole = whole * 10 + (uint64_t)(*p - '0');
-	}
-	if (*p == '.') {
-		if (!isdigit((unsigned char)*++p))
-			goto invalid;
-		for (; isdigit((unsigned char)*p); p++) {
-			if (scale >= 1000000000)
-				continue;
-			part = part * 10 + (uint64_t)(*p - '0');
-			scale *= 10;
-		}
-	}
-	if (*p != '\0' && ((shift = unit_shift(*p)) == -1 || p[1] != '\0'))
-		goto invalid;
-	total = ((unsigned __int128)whole << shift) +
-	    ((unsigned __int128)part << shift) / scale;
-	if (total > INT64_MAX) {
-		errno = ERANGE;
+	/* No sign, no space: what is not a digit may be an option. */
+	if (!isdigit((unsigned char)text[0])) {
+		errno = EINVAL;
 		return -1;
 	}
-	*bytes = (uint64_t)total;
+	if (scan_scaled(text, &value) == -1)
+		return -1;
+	*bytes = (uint64_t)value;
 	return 0;
-invalid:
-	errno = EINVAL;
-	return -1;
 }
 
 char *
