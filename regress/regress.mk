@@ -47,6 +47,11 @@ $(O)/regress/lib/%: regress/lib/%.c
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $<
 
+# But for this one: it asks libvmm.
+$(O)/regress/lib/kvmspeed: regress/lib/kvmspeed.c $(call archive,libvmm)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $^ -lpthread
+
 $(CONFCHECK): regress/config/confcheck.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
