@@ -217,7 +217,10 @@ ends_by_a_triple_fault(void)
 	pthread_mutex_lock(&board.lock);
 	chip.end = 1;
 	pthread_mutex_unlock(&board.lock);
-	while (!ended || !held)
+	/* Not only when told so: the lock must do. */
+	while (!vcpus_ended(&vcpus, &end_reason, end_detail))
+		usleep(10);
+	while (!held)
 		watches_wait(board.watches);
 	CHECK_EQ(end_reason, END_REBOOT);
 	CHECK_STR(end_detail, "triple fault");
