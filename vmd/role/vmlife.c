@@ -89,10 +89,12 @@ vmlife_vm_state(void *arg, struct msg *m)
 		return;
 	if (s->error == VM_ERROR_OK)
 		vment_event(v, paused ? EVENT_PAUSED : EVENT_RESUMED);
+	/* A pause may also fail; to go on has one reason to. */
+	else
+		paused = s->error != VM_ERROR_NOT_PAUSED;
 	r = request_result(v, s->error);
-	request_answer_waiters(p, v,
-	    paused || s->error == VM_ERROR_PAUSED ? WAIT_PAUSE : WAIT_UNPAUSE,
-	    &r, "");
+	request_answer_waiters(
+	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
 }
 
 /*
