@@ -123,10 +123,10 @@ step(const uint8_t *p)
 		break;
 	case 2:
 		fake_config_out(
-		    2 + (p[1] >> 4) % DEVICES, p[2], len & 4 ? 4 : len, value);
+		    2 + (p[1] >> 4) % DEVICES, p[2], len > 4 ? 4 : len, value);
 		break;
 	case 3:
-		fake_config_in(p[3] & 31, p[2], len);
+		fake_config_in(p[3] & 31, p[2], len > 4 ? 4 : len);
 		break;
 	case 4:
 		pc_outl(&pc, 0x518, value);
@@ -200,7 +200,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pci_reset(pci);
 	for (unsigned int i = 0; i < DEVICES; i++)
 		virtio_free(dev[i]);
-	if (fake_count_ioeventfds() != 0 || fake_count_irqfds() != 0)
+	if (fake_count_ioeventfds() != 0 || fake_count_irqfds() != 0 ||
+	    fake.collisions != 0)
 		abort();
 	pci_free(pci);
 	legacy_free(legacy);
