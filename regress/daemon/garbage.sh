@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# A guest that writes garbage to every port, BAR and ring (garbage.c) breaks
+# A guest that writes garbage to every port, BAR and ring (garbage*.c) breaks
 # its devices at most: not its processes, not the daemon, not another VM.
 # SEEDS="n ..." tries others than the usual.
 . "$(dirname "$0")/lib.sh"
@@ -9,7 +9,7 @@
     -fno-stack-protector -fcf-protection=none -mgeneral-regs-only -nostdlib \
     -fno-asynchronous-unwind-tables -static -Wl,-n,-Ttext=0x100000 \
     -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments \
-    -o "$work/garbage" "$(dirname "$0")/garbage.c" ||
+    -o "$work/garbage" "$(dirname "$0")"/garbage*.c ||
     skip 'the guest cannot be built'
 : >"$work/vm.conf"
 vmd_run
