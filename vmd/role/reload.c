@@ -137,17 +137,20 @@ reload_start(struct parent *p)
 	struct msg_result r;
 	struct vment *v;
 
+	if (p->ending)
+		return;
 	TAILQ_FOREACH(v, &p->vms.vms, entry) {
 		if (!v->boots || !vment_is_stopped(v))
 			continue;
 		if (vmstart_start(p, v, NULL, v->uid, &r, detail,
 			sizeof(detail)) != VM_ERROR_OK)
-			log_warnx("vm", "%s (vm %u): %s%s%s%s", v->name, v->id,
-			    detail,
+			log_warnx("vm", "%s (vm %u): %s%s%s%s%s", v->name,
+			    v->id, detail,
 			    detail[0] == '\0'		    ? ""
 				: vm_error_is_file(r.error) ? " "
 							    : ": ",
 			    vm_error_text(r.error),
+			    r.sys_errno != 0 ? ": " : "",
 			    r.sys_errno != 0 ? strerror((int)r.sys_errno) : "");
 	}
 }

@@ -89,6 +89,13 @@ vmlife_vm_state(void *arg, struct msg *m)
 		return;
 	if (s->error == VM_ERROR_OK)
 		vment_event(v, paused ? EVENT_PAUSED : EVENT_RESUMED);
+	/* Asked to stop while it was about to pause: a paused guest cannot
+	 * hear the button. */
+	if (paused && v->state == VM_STOPPING) {
+		const struct msg_vm_target t = { .id = v->id };
+
+		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_UNPAUSE, v->id, &t);
+	}
 	r = request_result(v, s->error);
 	request_answer_waiters(p, v,
 	    paused || s->error == VM_ERROR_PAUSED ? WAIT_PAUSE : WAIT_UNPAUSE,
