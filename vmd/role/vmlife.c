@@ -48,10 +48,12 @@ vmlife_failed(struct vment *v, const struct msg_result *ready, const char *tail,
 
 	if (ready->file < VM_FILE__COUNT && ready->index < VMSPEC_INDEX_MAX)
 		path = v->run->path[ready->file][ready->index];
-	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
+	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s%s%s", v->name, v->id,
 	    path != NULL ? path : vm_file_text(ready->file),
 	    ready->file != VM_FILE_NONE ? " " : "", vm_error_text(ready->error),
-	    tail_len > 0 ? ": " : "", tail_len, tail);
+	    tail_len > 0 ? ": " : "", tail_len, tail,
+	    ready->sys_errno != 0 ? ": " : "",
+	    ready->sys_errno != 0 ? strerror((int)ready->sys_errno) : "");
 	v->failure = request_result(v, ready->error);
 	v->failure.sys_errno = ready->sys_errno;
 	v->failure.file = ready->file;
