@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "ipc/log.h"
 #include "ipc/msg.h"
 #include "ipc/vmspec.h"
 #include "jail/role_id.h"
@@ -63,6 +64,7 @@ struct guest {
 	struct msg_vm_exited end; /* how it ended */
 	char detail[VMD_DETAIL_MAX];
 	size_t detail_len;
+	struct log_limit lines; /* of all its processes */
 	bool ending;
 	bool answered; /* the parent got its VM_READY */
 };

@@ -271,7 +271,7 @@ parent_socket_path(const struct parent_options *o)
 	if (o->socket_path != NULL)
 		path = parent_absolute(o->socket_path);
 	else if (named != NULL && named[0] != '\0')
-		path = strdup(named);
+		path = parent_absolute(named);
 	else if (geteuid() == 0)
 		path = strdup(VMD_SOCKET);
 	else if (dir == NULL || dir[0] != '/')

@@ -48,10 +48,12 @@ vmlife_failed(struct vment *v, const struct msg_result *ready, const char *tail,
 
 	if (ready->file < VM_FILE__COUNT && ready->index < VMSPEC_INDEX_MAX)
 		path = v->run->path[ready->file][ready->index];
-	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
+	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s%s%s", v->name, v->id,
 	    path != NULL ? path : vm_file_text(ready->file),
 	    ready->file != VM_FILE_NONE ? " " : "", vm_error_text(ready->error),
-	    tail_len > 0 ? ": " : "", tail_len, tail);
+	    tail_len > 0 ? ": " : "", tail_len, tail,
+	    ready->sys_errno != 0 ? ": " : "",
+	    ready->sys_errno != 0 ? strerror((int)ready->sys_errno) : "");
 	v->failure = request_result(v, ready->error);
 	v->failure.sys_errno = ready->sys_errno;
 	v->failure.file = ready->file;
@@ -89,9 +91,16 @@ vmlife_vm_state(void *arg, struct msg *m)
 		return;
 	if (s->error == VM_ERROR_OK)
 		vment_event(v, paused ? EVENT_PAUSED : EVENT_RESUMED);
-	/* A pause may also fail; to go on has one reason to. */
 	else
+		/* A pause may also fail; to go on has one reason to. */
 		paused = s->error != VM_ERROR_NOT_PAUSED;
+	/* Asked to stop while it was about to pause: a paused guest cannot
+	 * hear the button. */
+	if (s->error == VM_ERROR_OK && paused && v->state == VM_STOPPING) {
+		const struct msg_vm_target t = { .id = v->id };
+
+		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_UNPAUSE, v->id, &t);
+	}
 	r = request_result(v, s->error);
 	request_answer_waiters(
 	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
