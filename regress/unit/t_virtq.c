@@ -374,14 +374,13 @@ iovec_copies(void)
 
 /* A guest that rewrites descriptors while they are read: the race that a device
  * has to live with, so no report of it. */
-#ifdef __SANITIZE_THREAD__
 const char *__tsan_default_suppressions(void);
 const char *
 __tsan_default_suppressions(void)
 {
 	return "race:scribble\n";
 }
-#endif
+
 static int stop;
 
 static void *
