@@ -11,7 +11,6 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,10 +29,6 @@ static const struct timeval linger = { .tv_sec = 2 };
  * long it is waited for the other. */
 static const struct timeval respawn_delay = { .tv_usec = 20000 };
 
-/* Lines of the log that one VM has at once, and then one each so often. */
-#define LINES_BURST 100
-#define LINES_MS 500
-
 /* The files that the VM process itself needs. */
 #define VM_KINDS                                         \
 	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |   \
@@ -51,8 +46,8 @@ guest_new(struct guest_host *host, uint32_t id, struct vmspec *spec)
 	g->id = id;
 	g->spec = spec;
 	g->end.reason = END_DIED;
-	g->lines.burst = LINES_BURST;
-	g->lines.every_ms = LINES_MS;
+	g->lines.burst = GUEST_LINES_BURST;
+	g->lines.every_ms = GUEST_LINES_MS;
 	TAILQ_INIT(&g->procs);
 	memset(g->frames, 0xff, sizeof(g->frames));
 	return g;
@@ -430,102 +425,3 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 		guest_respawn(p, status);
 	return true;
 }
-
-/* --- messages of a VM's processes ----------------------------------------- */
-
-static void
-guest_to_parent(void *arg, struct msg *m)
-{
-	struct guest_proc *p = arg;
-	struct guest_host *h = p->guest->host;
-
-	h->to_parent(h->arg, m->type, p->guest->id, m->payload,
-	    msg_payload_size(m->type), m->tail, m->tail_len);
-}
-
-static void
-guest_vm_ready(void *arg, struct msg *m)
-{
-	struct guest_proc *p = arg;
-
-	if (p->guest->answered)
-		return;
-	p->guest->answered = true;
-	guest_to_parent(arg, m);
-}
-
-/* The last word of a VM process: why it ends.  Its end itself is seen by
- * waitpid(2). */
-static void
-guest_vm_exiting(void *arg, struct msg *m)
-{
-	struct guest *g = ((struct guest_proc *)arg)->guest;
-	const struct msg_vm_exited *e = m->payload;
-
-	if (g->ending || e->reason > END_DIED)
-		return;
-	g->end = *e;
-	g->detail_len =
-	    m->tail_len < sizeof(g->detail) ? m->tail_len : sizeof(g->detail);
-	memcpy(g->detail, m->tail, g->detail_len);
-}
-
-/* As it calls itself where nobody else can: "vm web1", "blk0/web1". */
-static const char *
-guest_proc_name(const struct guest_proc *p, char name[VMD_NAME_MAX + 32])
-{
-	const char *vm = p->guest->spec->start.target.name;
-	const char *what = p->kind == DEVICE_RNG ? "rng" : role_name(p->role);
-
-	if (p->role == ROLE_VM)
-		snprintf(name, VMD_NAME_MAX + 32, "vm %s", vm);
-	else
-		snprintf(
-		    name, VMD_NAME_MAX + 32, "%s%u/%s", what, p->index, vm);
-	return name;
-}
-
-/*
- * A line of the log.  Whose it is, is what we know and not what it says, and
- * whoever a guest has taken over does not fill the host's disk with it: lines
- * that are always logged are counted, those of the verbose levels go no
- * further unless asked for.
- */
-static void
-guest_log_line(void *arg, struct msg *m)
-{
-	struct guest_proc *p = arg;
-	struct guest *g = p->guest;
-	const struct msg_log_line *l = m->payload;
-	struct msg_log_line line = { .level = l->level };
-	char name[VMD_NAME_MAX + 32];
-
-	if (l->level > (uint32_t)(LOG_LEVEL_INFO + log_getverbose()))
-		return;
-	if (l->level <= LOG_LEVEL_INFO) {
-		if (!log_limit_pass(&g->lines))
-			return;
-		if (g->lines.held > 0)
-			log_warnx("guest", "vm %s: %u lines held back",
-			    g->spec->start.target.name, g->lines.held);
-		g->lines.held = 0;
-	}
-	strlcpy(line.process, guest_proc_name(p, name), sizeof(line.process));
-	g->host->to_parent(g->host->arg, MSG_LOG_LINE, g->id, &line,
-	    sizeof(line), m->tail, m->tail_len);
-}
-
-const msg_handler vmm_from_vm[MSG__COUNT] = {
-	[MSG_VM_READY] = guest_vm_ready,
-	[MSG_VM_STATE] = guest_to_parent,
-	[MSG_VM_EXITING] = guest_vm_exiting,
-	[MSG_LOG_LINE] = guest_log_line,
-};
-
-const msg_handler vmm_from_device[MSG__COUNT] = {
-	[MSG_LOG_LINE] = guest_log_line,
-};
-
-const msg_handler vmm_from_usernet[MSG__COUNT] = {
-	[MSG_LOG_LINE] = guest_log_line,
-};

@@ -21,6 +21,10 @@ struct event;
 struct event_base;
 struct guest;
 
+/* Lines of the log that one VM has at once, and then one each so often. */
+#define GUEST_LINES_BURST 100
+#define GUEST_LINES_MS 500
+
 /* One process of a VM. */
 struct guest_proc {
 	TAILQ_ENTRY(guest_proc) entry;
