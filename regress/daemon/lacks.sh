@@ -63,6 +63,16 @@ expect 'and nothing is left of it' unknown two
 umount /usr/share/seabios
 expect 'installed meanwhile, it is found' start_two
 
+# No descriptors for a new control process: it comes once there are some.
+pid=$(column one PID)
+prlimit --pid "$vmd_pid" --nofile=4:
+kill -9 "$(role_pid control)"
+expect 'a child that cannot be started again is tried again' \
+    wait_for 5 logged 'cannot start control, trying again: Too many open files'
+prlimit --pid "$vmd_pid" --nofile=1024:
+expect 'and comes when the host allows it' wait_for 10 vmd_answers
+expect 'the VMs ran on' [ "$(column one PID)" = "$pid" ]
+
 # An ordinary user, who is not in group kvm.
 chmod 600 /dev/kvm
 cp "$VMD" vmd

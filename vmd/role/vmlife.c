@@ -204,6 +204,19 @@ vmlife_vm_exited(void *arg, struct msg *m)
 	vmlife_ended(p, v, &r, detail);
 }
 
+/* A tap of a VM is set up, or is not. */
+static void
+vmlife_link_done(void *arg, struct msg *m)
+{
+	const struct msg_link_done *done = m->payload;
+	struct parent *p = ((struct parent_proc *)arg)->parent;
+	const struct vment *v = vmlist_find_id(&p->vms, done->cookie);
+
+	if (done->sys_errno != 0)
+		log_warnx("vm", "%s: cannot set up its tap: %s",
+		    v != NULL ? v->name : "?", strerror((int)done->sys_errno));
+}
+
 void
 vmlife_all_ended(struct parent *p)
 {
@@ -222,5 +235,10 @@ const msg_handler parent_from_vmm[MSG__COUNT] = {
 	[MSG_VM_READY] = vmlife_vm_ready,
 	[MSG_VM_STATE] = vmlife_vm_state,
 	[MSG_VM_EXITED] = vmlife_vm_exited,
+	[MSG_LOG_LINE] = parent_log_line,
+};
+
+const msg_handler parent_from_priv[MSG__COUNT] = {
+	[MSG_LINK_DONE] = vmlife_link_done,
 	[MSG_LOG_LINE] = parent_log_line,
 };
