@@ -37,6 +37,10 @@
 /* To pause, devices finish what they have begun: longer than this is a hang. */
 #define PAUSE_S 5
 #define LARGE_PAGE (2ULL << 20)
+/* What Linux takes from the end of RAM while it boots, and how many times that
+ * a VM must have for it to be given at once. */
+#define EARLY_MEMORY (24ULL << 20)
+#define EARLY_SHARE 8
 
 /* Where the process is; each message is right in some of them only. */
 enum vm_phase { VM_COLLECTING, VM_BUILDING, VM_RUNS, VM_PAUSING, VM_IS_PAUSED };
@@ -128,6 +132,22 @@ vm_fill(void *arg, uint64_t gpa, uint64_t len)
 		    (unsigned long long)start);
 }
 
+/*
+ * Where a kernel goes next: it takes its first memory from the end of RAM, and
+ * real-mode trampolines and DMA buffers from the beginning.  A VM with little
+ * RAM keeps what it does not use.
+ */
+static void
+vm_fill_early(struct vm_role *r)
+{
+	uint64_t lowmem = r->board.machine.lowmem;
+
+	if (lowmem < EARLY_SHARE * EARLY_MEMORY)
+		return;
+	vm_fill(r, 0, LARGE_PAGE);
+	vm_fill(r, lowmem - EARLY_MEMORY, EARLY_MEMORY);
+}
+
 static void
 vm_load(struct vm_role *r, struct boot_cpu *cpu)
 {
@@ -152,6 +172,8 @@ vm_load(struct vm_role *r, struct boot_cpu *cpu)
 		vm_fail(r, &m, result.detail);
 	}
 	*cpu = result.cpu;
+	if (cpu->mode != BOOT_RESET)
+		vm_fill_early(r);
 }
 
 static void

@@ -191,7 +191,8 @@ vmlife_vm_exited(void *arg, struct msg *m)
 	if (v == NULL || v->run == NULL ||
 	    e->reason >= (sizeof(ends) / sizeof(ends[0])))
 		return;
-	if (e->reason == END_REBOOT && vmlife_again(p, v))
+	if ((e->reason == END_REBOOT || e->reason == END_CRASH) &&
+	    vmlife_again(p, v))
 		return;
 	snprintf(detail, sizeof(detail), "%.*s", (int)m->tail_len, m->tail);
 	log_info("vm", "%s (vm %u) %s%s%s", v->name, v->id,
