@@ -250,6 +250,48 @@ int vm_set_desc(
 /* Tells the guest that it was stopped, so that its watchdogs keep quiet. */
 int vcpu_clock_paused(struct vcpu *vcpu);
 
+/* --- events -------------------------------------------------------------- */
+
+enum vm_event_type {
+	VM_HW_INTR, /* an external interrupt, past the chips */
+	VM_NMI, /* vector 2 */
+	VM_HW_EXCEPTION, /* vectors 0 to 31 */
+	VM_SW_INTR, /* INT n */
+	VM_SW_EXCEPTION /* INT3, INTO */
+};
+
+/*
+ * Delivers an event at the next vm_run(), in the vCPU's thread; after an exit
+ * that has an answer call vcpu_complete() first.  _event2 is for the
+ * exceptions that push an error code, and only for them.  EBUSY: another one
+ * waits, or (VM_HW_INTR) the guest has interrupts off now.  ENOTSUP: VM_SW_*,
+ * as KVM returns to an address that depends on the CPU's maker.  EINVAL.
+ */
+int vm_inject_event(struct vcpu *vcpu, enum vm_event_type type, int vector);
+int vm_inject_event2(struct vcpu *vcpu, enum vm_event_type type, int vector,
+    uint32_t error_code);
+int vm_inject_nmi(struct vcpu *vcpu);
+
+/*
+ * Raises an edge of vector (16..255) at the vCPU's LAPIC; any thread.  A
+ * LAPIC that is switched off ignores it.  ENXIO: VM without VM_IRQCHIP.
+ */
+int vm_lapic_irq(struct vcpu *vcpu, int vector);
+
+/* The vCPU (borrowed) with that APIC id at power-up; NULL with ENOENT. */
+struct vcpu *vm_apicid2vcpu(struct vm *vm, uint32_t apicid);
+
+/* ISA lines 0..15 but the cascade, 2: at the PICs and the IOAPIC. */
+int vm_isa_assert_irq(struct vm *vm, uint32_t irq);
+int vm_isa_deassert_irq(struct vm *vm, uint32_t irq);
+int vm_isa_pulse_irq(struct vm *vm, uint32_t irq);
+
+/* Pins of the IOAPIC; 0..15 are the ISA lines, and reach the PICs, too. */
+int vm_ioapic_assert_irq(struct vm *vm, uint32_t pin);
+int vm_ioapic_deassert_irq(struct vm *vm, uint32_t pin);
+int vm_ioapic_pulse_irq(struct vm *vm, uint32_t pin);
+int vm_ioapic_pincount(struct vm *vm, int *pincount);
+
 /* --- guest linear addresses ---------------------------------------------- */
 
 /* What decides how a guest's address is translated. */

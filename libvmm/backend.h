@@ -22,6 +22,14 @@ struct vmm_debugregs {
 	uint64_t db[4], dr6, dr7;
 };
 
+/* A checked event for a vCPU. */
+struct vmm_event {
+	enum vm_event_type type;
+	int vector;
+	bool has_error_code;
+	uint32_t error_code;
+};
+
 struct vmm_backend {
 	const char *name;
 
@@ -66,6 +74,7 @@ struct vmm_backend {
 	    struct vcpu *vcpu, const struct vmm_debugregs *regs);
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
+	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
 	int (*clock_paused)(struct vcpu *vcpu);
 };
 

@@ -24,6 +24,7 @@
  *	    KVM_GET_DEBUGREGS KVM_SET_DEBUGREGS KVM_SET_XCRS KVM_SET_XSAVE
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
+ *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK
  *
@@ -52,6 +53,7 @@ struct kvm_run;
 struct memmap_region;
 struct route_table;
 struct vmm_debugregs;
+struct vmm_event;
 
 /*
  * Pages that VMX needs for real mode, in the hole below 4 GiB where neither
@@ -106,6 +108,7 @@ int kvm_state_set_debugregs(
     struct vcpu *vcpu, const struct vmm_debugregs *regs);
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
 
 /* The KVM descriptors of the two handles. */

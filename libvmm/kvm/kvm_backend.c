@@ -42,6 +42,7 @@ const struct vmm_backend vmm_backend_kvm = {
 	.set_debugregs = kvm_state_set_debugregs,
 	.get_msr = kvm_state_get_msr,
 	.set_msr = kvm_state_set_msr,
+	.inject = kvm_event_inject,
 	.clock_paused = kvm_vcpu_clock_paused,
 };
 
