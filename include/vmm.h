@@ -167,6 +167,20 @@ void *vm_map_gpa(struct vm *vm, uint64_t gpa, size_t len);
 int vm_copyin(struct vm *vm, const void *src, uint64_t gpa, size_t len);
 int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
 
+/*
+ * Notes which pages of the RAM the guest writes.  What this process writes
+ * (vm_copyin, vm_map_gpa) is not noted.  ENOENT: there is no RAM.
+ */
+int vm_dirty_enable(struct vm *vm, bool on);
+
+/*
+ * Fills bitmap with the pages written since the last call and forgets them:
+ * bit n of word w is page w * 64 + n of the part of the RAM that starts at
+ * exactly gpa (vm_memory_layout()).  ENOENT: none, or not enabled; ENOBUFS:
+ * fewer words than its pages need.
+ */
+int vm_dirty_get(struct vm *vm, uint64_t gpa, uint64_t *bitmap, size_t words);
+
 /* --- interrupts (VM_IRQCHIP) --------------------------------------------- */
 
 /* Sets the level of a line; gsi 0..23. */
@@ -241,6 +255,15 @@ int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int vm_get_register(struct vcpu *vcpu, int reg, uint64_t *value);
 int vm_set_register(struct vcpu *vcpu, int reg, uint64_t value);
 
+/*
+ * Several registers, each kind of them read and written once.  EINVAL: one is
+ * not a register of that kind, or there is none; nothing is written then.
+ */
+int vm_get_register_set(
+    struct vcpu *vcpu, unsigned int count, const int *regs, uint64_t *values);
+int vm_set_register_set(struct vcpu *vcpu, unsigned int count, const int *regs,
+    const uint64_t *values);
+
 /* Base, limit, access of a segment, LDTR, TR, GDTR, IDTR (access 0). */
 int vm_get_desc(struct vcpu *vcpu, int reg, uint64_t *base, uint32_t *limit,
     uint32_t *access);
@@ -249,6 +272,28 @@ int vm_set_desc(
 
 /* Tells the guest that it was stopped, so that its watchdogs keep quiet. */
 int vcpu_clock_paused(struct vcpu *vcpu);
+
+/* --- capabilities -------------------------------------------------------- */
+
+enum vm_cap_type {
+	VM_CAP_HALT_EXIT, /* "hlt_exit": 1 without VM_IRQCHIP, else 0 */
+	VM_CAP_MTRAP_EXIT, /* "mtrap_exit": VM_EXIT_DEBUG per instruction */
+	VM_CAP_PAUSE_EXIT, /* "pause_exit": 0 */
+	VM_CAP_UNRESTRICTED_GUEST, /* "unrestricted_guest": of the host */
+	VM_CAP_MAX
+};
+
+/* EINVAL (-1, NULL): no such name, no such type.  Names are static. */
+int vm_capability_name2type(const char *name);
+const char *vm_capability_type2name(enum vm_cap_type type);
+
+/*
+ * In the vCPU's thread.  Only mtrap_exit can be changed; another one takes
+ * the value that it has.  ENOTSUP: it cannot be changed to that, or the host
+ * does not say (unrestricted_guest reads /sys); EINVAL: value is not 0 or 1.
+ */
+int vm_get_capability(struct vcpu *vcpu, enum vm_cap_type type, int *value);
+int vm_set_capability(struct vcpu *vcpu, enum vm_cap_type type, int value);
 
 /* --- events -------------------------------------------------------------- */
 

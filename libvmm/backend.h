@@ -47,6 +47,9 @@ struct vmm_backend {
 	int (*slot_set)(struct vm *vm, const struct memmap_region *region);
 	int (*slot_clear)(struct vm *vm, const struct memmap_region *region);
 
+	int (*dirty_get)(struct vm *vm, const struct memmap_region *region,
+	    uint64_t *bitmap);
+
 	int (*irq_line)(struct vm *vm, uint32_t gsi, bool level);
 	int (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
 	int (*irqfd)(
@@ -75,6 +78,7 @@ struct vmm_backend {
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
+	int (*set_step)(struct vcpu *vcpu, bool on);
 	int (*clock_paused)(struct vcpu *vcpu);
 };
 

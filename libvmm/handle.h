@@ -43,6 +43,7 @@ struct vcpu {
 	 */
 	_Atomic(uintptr_t) runner;
 	atomic_bool cancel;
+	bool stepping; /* an exit after each instruction */
 };
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */

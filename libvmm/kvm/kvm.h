@@ -24,7 +24,8 @@
  *	    KVM_GET_DEBUGREGS KVM_SET_DEBUGREGS KVM_SET_XCRS KVM_SET_XSAVE
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
- *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI
+ *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI,
+ *	    for vm_set_capability() KVM_SET_GUEST_DEBUG
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK
  *
@@ -35,6 +36,7 @@
  * Run, any thread (interrupts, notifications, regions):
  *	ioctl on the VM: KVM_IRQ_LINE KVM_SIGNAL_MSI KVM_IRQFD
  *	    KVM_SET_GSI_ROUTING KVM_IOEVENTFD KVM_SET_USER_MEMORY_REGION
+ *	for vm_dirty_get() KVM_GET_DIRTY_LOG
  *	futex (the VM's lock), brk mmap munmap (malloc), and for
  *	    vm_map_memory() what setup lists for it
  *
@@ -43,6 +45,7 @@
 #ifndef KVM_H
 #define KVM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,6 +86,8 @@ int kvm_vm_clock_get(struct vm *vm, uint64_t *ns);
 int kvm_vm_clock_set(struct vm *vm, uint64_t ns);
 int kvm_slot_set(struct vm *vm, const struct memmap_region *region);
 int kvm_slot_clear(struct vm *vm, const struct memmap_region *region);
+int kvm_slot_dirty_get(
+    struct vm *vm, const struct memmap_region *region, uint64_t *bitmap);
 int kvm_irq_line(struct vm *vm, uint32_t gsi, bool level);
 int kvm_irq_msi(struct vm *vm, uint64_t addr, uint32_t data);
 int kvm_irq_irqfd(
@@ -109,6 +114,7 @@ int kvm_state_set_debugregs(
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
+int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
 
 /* The KVM descriptors of the two handles. */
