@@ -58,6 +58,14 @@ struct vmm_probe {
 int vmm_probe(int kvm_fd, struct vmm_probe *probe);
 
 /*
+ * The host's memory, and what of it programs could still get, in bytes (what
+ * open VMs touched is gone from it).  The latter reads /proc/meminfo; where
+ * that cannot be read it is less: only what is wholly unused.
+ */
+int vmm_get_mem_total(uint64_t *bytes);
+int vmm_get_mem_free(uint64_t *bytes);
+
+/*
  * Installs the empty handler, without SA_RESTART, that a cancel needs for its
  * signal; signo 0 means SIGRTMIN.  Once per process, before the first vm_run();
  * the threads that run vCPUs must not block that signal.
@@ -169,7 +177,8 @@ int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
 
 /*
  * Notes which pages of the RAM the guest writes.  What this process writes
- * (vm_copyin, vm_map_gpa) is not noted.  ENOENT: there is no RAM.
+ * (vm_copyin, vm_map_gpa) is not noted, and a page that was only read may be.
+ * ENOENT: there is no RAM.
  */
 int vm_dirty_enable(struct vm *vm, bool on);
 
@@ -269,6 +278,13 @@ int vm_get_desc(struct vcpu *vcpu, int reg, uint64_t *base, uint32_t *limit,
     uint32_t *access);
 int vm_set_desc(
     struct vcpu *vcpu, int reg, uint64_t base, uint32_t limit, uint32_t access);
+
+/*
+ * Binds the calling thread, which is the one that runs the vCPU, to a host
+ * CPU; -1 gives it back the CPUs that it had before.  EINVAL: no such CPU.
+ */
+int vm_set_pinning(struct vcpu *vcpu, int host_cpu);
+int vm_get_pinning(struct vcpu *vcpu, int *host_cpu);
 
 /* Tells the guest that it was stopped, so that its watchdogs keep quiet. */
 int vcpu_clock_paused(struct vcpu *vcpu);

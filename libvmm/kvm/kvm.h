@@ -40,6 +40,9 @@
  *	futex (the VM's lock), brk mmap munmap (malloc), and for
  *	    vm_map_memory() what setup lists for it
  *
+ * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
+ *	openat read (vmm_get_mem_free), openat read access (vm_get_capability)
+ *
  * End (vm_destroy): munmap, close
  */
 #ifndef KVM_H
