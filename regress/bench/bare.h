@@ -56,9 +56,10 @@ bare_memory(struct bare *b)
 static void
 bare_open(int kvm, struct bare *b)
 {
-	static struct {
+	static union {
 		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 leaf[BARE_LEAVES];
+		char room[sizeof(struct kvm_cpuid2) +
+		    BARE_LEAVES * sizeof(struct kvm_cpuid_entry2)];
 	} cpuid;
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	struct kvm_regs regs = { .rip = BARE_ENTRY, .rflags = 2 };

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static inline void
+_Noreturn static inline void
 die(const char *what)
 {
 	perror(what);

@@ -61,9 +61,10 @@ small_ours_open(int kvm, struct small_ours *o, const void *code, size_t len)
 static inline void
 small_bare_cpuid(int kvm, int vcpu)
 {
-	static struct {
+	static union {
 		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 leaf[SMALL_LEAVES];
+		char room[sizeof(struct kvm_cpuid2) +
+		    SMALL_LEAVES * sizeof(struct kvm_cpuid_entry2)];
 	} cpuid;
 
 	cpuid.head.nent = SMALL_LEAVES;
