@@ -72,10 +72,26 @@ $$(call archive,$(1)): $$(call objs,$(1)) $$(if $$(filter vmd/conf,$(1)),$$(O)/g
 endef
 $(foreach f,$(FLOORS),$(eval $(call floor,$(f))))
 
+# --- libvmm as a shared library: objects of its own, position-independent ---
+SOVERSION = 0
+LIBVMM_SO = $(O)/libvmm.so.$(SOVERSION)
+LIBVMM_MAP = libvmm/libvmm.map
+HEADERS = $(wildcard include/vmm.h include/vmm_*.h)
+MAN3 = $(wildcard man/*.3)
+$(O)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fPIC -c -o $@ $<
+# A sanitizer's own symbols come with the program.
+$(LIBVMM_SO): $(patsubst %.c,$(O)/pic/%.o,$(call srcs,libvmm)) $(LIBVMM_MAP)
+	$(CC) -shared $(filter-out -pie,$(LDFLAGS_ALL)) $(if $(SAN),,-Wl,-z,defs) \
+	    -Wl,-soname,$(@F) -Wl,--version-script=$(LIBVMM_MAP) \
+	    -o $@ $(filter %.o,$^) -lpthread
+
 VMD = $(O)/vmd-bin/vmd
 VMCTL = $(O)/vmctl-bin/vmctl
 
-all: $(VMD) $(VMCTL) ## builds vmd and vmctl
+all: $(VMD) $(VMCTL) $(LIBVMM_SO) ## builds vmd, vmctl and libvmm
 
 # Without pkg-config or a library's development files nothing below compiles:
 # one sentence instead of a page of errors.
@@ -135,26 +151,35 @@ deps: ## installs the Debian packages for build and tests, fetches test kernels
 
 MAN5 = $(wildcard man/*.5)
 MAN8 = $(wildcard man/*.8)
-MAN3 = $(wildcard man/*.3)
-HEADERS = $(wildcard include/vmm.h include/vmm_*.h)
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+PKGCONFIGDIR = $(LIBDIR)/pkgconfig
 MANDIR ?= $(PREFIX)/share/man
 EXAMPLES = $(PREFIX)/share/examples/vmd
 at = $(DESTDIR)$(1)
 # Files that say where vmd is are written for PREFIX.
-fill = sed -e "s|@BINDIR@|$(PREFIX)/bin|g" -e 's|@SBINDIR@|$(PREFIX)/sbin|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
+fill = sed -e "s|@BINDIR@|$(PREFIX)/bin|g" -e 's|@SBINDIR@|$(PREFIX)/sbin|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+	-e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSION@|$(VERSION)|g'
 
-install: all $(call archive,libvmm) ## installs below PREFIX (and DESTDIR)
-	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBDIR) \
-	    $(PREFIX)/include $(MANDIR)/man3 $(MANDIR)/man5 $(MANDIR)/man8 \
+# libvmm alone: for programs that use it.
+install-libvmm: $(LIBVMM_SO) $(call archive,libvmm) ## installs only libvmm: libraries, headers, libvmm.pc, vmm(3)
+	install -d $(addprefix $(DESTDIR),$(LIBDIR) $(PKGCONFIGDIR) $(INCLUDEDIR) $(MANDIR)/man3)
+	install -m 644 $(call archive,libvmm) $(call at,$(LIBDIR)/libvmm.a)
+	install -m 644 $(LIBVMM_SO) $(call at,$(LIBDIR)/)
+	ln -sf $(notdir $(LIBVMM_SO)) $(call at,$(LIBDIR)/libvmm.so)
+	install -m 644 $(HEADERS) $(call at,$(INCLUDEDIR)/)
+	$(fill) libvmm/libvmm.pc.in >$(call at,$(PKGCONFIGDIR)/libvmm.pc)
+	chmod 644 $(call at,$(PKGCONFIGDIR)/libvmm.pc)
+	$(if $(MAN3),install -m 644 $(MAN3) $(call at,$(MANDIR)/man3/))
+
+install: all install-libvmm ## installs below PREFIX (and DESTDIR)
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin \
+	    $(MANDIR)/man5 $(MANDIR)/man8 \
 	    $(UNITDIR) $(SYSUSERSDIR) $(EXAMPLES) $(SYSCONFDIR)/init.d)
 	install -m 755 $(VMD) $(call at,$(PREFIX)/sbin/vmd)
 	install -m 755 $(VMCTL) $(call at,$(PREFIX)/bin/vmctl)
-	install -m 644 $(call archive,libvmm) $(call at,$(LIBDIR)/libvmm.a)
-	install -m 644 $(HEADERS) $(call at,$(PREFIX)/include/)
-	$(if $(MAN3),install -m 644 $(MAN3) $(call at,$(MANDIR)/man3/))
 	$(if $(MAN5),install -m 644 $(MAN5) $(call at,$(MANDIR)/man5/))
 	$(if $(MAN8),install -m 644 $(MAN8) $(call at,$(MANDIR)/man8/))
 	install -m 644 etc/vm.conf $(call at,$(EXAMPLES)/vm.conf)
@@ -163,6 +188,7 @@ install: all $(call archive,libvmm) ## installs below PREFIX (and DESTDIR)
 	$(fill) etc/vmd.rc >$(call at,$(SYSCONFDIR)/init.d/vmd)
 	chmod 644 $(call at,$(UNITDIR)/vmd.service)
 	chmod 755 $(call at,$(SYSCONFDIR)/init.d/vmd)
+	$(if $(DESTDIR),,-ldconfig)
 	$(if $(DESTDIR),,@getent passwd _vmd >/dev/null || \
 	    systemd-sysusers $(SYSUSERSDIR)/vmd.conf 2>/dev/null || \
 	    useradd -r -M -d /nonexistent -s /usr/sbin/nologin _vmd || \
@@ -170,7 +196,9 @@ install: all $(call archive,libvmm) ## installs below PREFIX (and DESTDIR)
 
 uninstall: ## removes what install put there; vm.conf and disks stay
 	rm -f $(addprefix $(DESTDIR),$(PREFIX)/sbin/vmd $(PREFIX)/bin/vmctl \
-	    $(LIBDIR)/libvmm.a $(addprefix $(PREFIX)/include/,$(notdir $(HEADERS))) \
+	    $(addprefix $(LIBDIR)/,libvmm.a libvmm.so $(notdir $(LIBVMM_SO))) \
+	    $(PKGCONFIGDIR)/libvmm.pc \
+	    $(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS))) \
 	    $(addprefix $(MANDIR)/man3/,$(notdir $(MAN3))) \
 	    $(addprefix $(MANDIR)/man5/,$(notdir $(MAN5))) \
 	    $(addprefix $(MANDIR)/man8/,$(notdir $(MAN8))) \
@@ -185,4 +213,4 @@ help: ## lists the targets
 clean: ## removes the build folder
 	rm -rf $(O)
 
-.PHONY: all deps install uninstall help clean
+.PHONY: all deps install install-libvmm uninstall help clean

@@ -42,6 +42,20 @@ $(O)/regress/bench/bench_%: regress/bench/bench_%.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
+# libvmm as a program elsewhere sees it: installed, found by pkg-config, shared.
+STAGE = $(abspath $(O))/stage
+$(STAGE)/lib/pkgconfig/libvmm.pc: $(LIBVMM_SO) $(call archive,libvmm) $(HEADERS) $(MAN3) libvmm/libvmm.pc.in
+	$(call say,STAGE,$(STAGE))
+	$(Q)$(MAKE) --no-print-directory -s install-libvmm DESTDIR= PREFIX=$(STAGE) \
+	    LIBDIR=$(STAGE)/lib MANDIR=$(STAGE)/share/man
+USE_STAGE = $$(PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig pkg-config
+LIBVMM_EXAMPLES = $(call programs,libvmm/examples/*.c)
+$(LIBVMM_EXAMPLES): $(O)/%: %.c $(STAGE)/lib/pkgconfig/libvmm.pc
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) $(USE_STAGE) --cflags libvmm) \
+	    $(LDFLAGS_ALL) -o $@ $< $(USE_STAGE) --libs libvmm) -Wl,-rpath,$(STAGE)/lib
+
 # What scripts need; no part of vmd is in it.
 $(O)/regress/lib/%: regress/lib/%.c
 	@mkdir -p $(@D)
@@ -84,6 +98,8 @@ unit: $(UNIT) ## the unit tests only
 	regress/run $(UNIT)
 guest: $(GUEST) ## the tests with guests of our own, on this machine's /dev/kvm
 	regress/run $(GUEST)
+library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-config, the examples
+	@regress/suite library
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
 TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel \
@@ -102,7 +118,7 @@ test: ## all tests (or ONLY="unit guest ..."); the last line is 'N passed, N fai
 	@regress/host/kernels $(KERNELS) || \
 	    echo "There are no kernels for guests: the tests that boot one are skipped."
 	@$(MAKE) --no-print-directory suite
-suite: all $(UNIT) $(GUEST) $(SANDBOX) $(REPLAY) $(TOOLS) $(CONFCHECK) \
+suite: all $(UNIT) $(GUEST) $(LIBVMM_EXAMPLES) $(SANDBOX) $(REPLAY) $(TOOLS) $(CONFCHECK) \
     $(if $(wildcard $(KERNELS)/cloud/version),assets)
 	@$(MAKE) --no-print-directory SAN=1 O=$(O)/san unit-programs
 	@$(MAKE) --no-print-directory SAN=thread O=$(O)/tsan tsan-programs
@@ -143,5 +159,6 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 	    -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 \
 	    $(O)/fuzz/found/$(TARGET) regress/fuzz/corpus/$(TARGET)
 
-.PHONY: docs unit config update-ok guest unit-programs tsan-programs assets test suite demo demo-built lint \
+.PHONY: docs unit config update-ok guest library unit-programs tsan-programs assets \
+	test suite demo demo-built lint \
 	lint-checks bench bench-built fuzz

@@ -9,12 +9,12 @@
 
 #include <linux/kvm.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "measure.h"
 
 #define BARE_ENTRY 0x1000
 #define BARE_MEMORY (64 << 20)
@@ -30,13 +30,6 @@ struct bare {
 	struct kvm_run *run;
 	size_t run_size;
 };
-
-static void
-die(const char *what)
-{
-	perror(what);
-	exit(2);
-}
 
 static void
 bare_memory(struct bare *b)
@@ -63,9 +56,10 @@ bare_memory(struct bare *b)
 static void
 bare_open(int kvm, struct bare *b)
 {
-	static struct {
+	static union {
 		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 leaf[BARE_LEAVES];
+		char room[sizeof(struct kvm_cpuid2) +
+		    BARE_LEAVES * sizeof(struct kvm_cpuid_entry2)];
 	} cpuid;
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	struct kvm_regs regs = { .rip = BARE_ENTRY, .rflags = 2 };

@@ -5,23 +5,13 @@
  * exit of a VM made by bare ioctls, in a new process as vmd's VM is in one.
  */
 #include <fcntl.h>
-#include <time.h>
 
 #include "bare.h"
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 int
 main(void)
 {
-	double start = now(), end;
+	double start = measure_now(), end;
 	struct bare bare;
 	int kvm;
 
@@ -30,7 +20,7 @@ main(void)
 		die("/dev/kvm");
 	bare_open(kvm, &bare);
 	bare_run(&bare);
-	end = now();
+	end = measure_now();
 	bare_close(&bare);
 	printf("%.0f\n", end - start);
 	return 0;

@@ -5,8 +5,6 @@
  * and in the order that is fastest.  Most of that time the kernel waits for
  * grace periods of its own; the second row is the CPU time alone.
  */
-#include <time.h>
-
 #include "bare.h"
 #include "vmm.h"
 
@@ -17,15 +15,6 @@
 static clockid_t clock_id;
 
 static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(clock_id, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static double
 ours_life(int kvm)
 {
 	struct vm_params params = { .size = sizeof(params),
@@ -33,7 +22,7 @@ ours_life(int kvm)
 		.ncpus = 1,
 		.flags = VM_IRQCHIP | VM_PIT };
 	struct vcpu_regs regs = { .rip = BARE_ENTRY, .rflags = 2 };
-	double t = now();
+	double t = measure_clock(clock_id);
 	struct vcpu_sregs s;
 	struct vcpu *vcpu;
 	struct vm_exit e;
@@ -50,34 +39,19 @@ ours_life(int kvm)
 	    e.reason != VM_EXIT_PIO)
 		die("libvmm");
 	vm_destroy(vm);
-	return now() - t;
+	return measure_clock(clock_id) - t;
 }
 
 static double
 bare_life(int kvm)
 {
-	double t = now();
+	double t = measure_clock(clock_id);
 	struct bare bare;
 
 	bare_open(kvm, &bare);
 	bare_run(&bare);
 	bare_close(&bare);
-	return now() - t;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *v, size_t n)
-{
-	qsort(v, n, sizeof(*v), compare);
-	return v[n / 2];
+	return measure_clock(clock_id) - t;
 }
 
 /* The shortest of a few lives: others on the host only ever add. */
@@ -98,18 +72,15 @@ sample(double (*life)(int), int kvm)
 static int
 row(const char *name, int kvm)
 {
-	double ours[ROUNDS], peer[ROUNDS], o, p;
+	double ours[ROUNDS], peer[ROUNDS];
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
 		ours[i] = sample(ours_life, kvm);
 		peer[i] = sample(bare_life, kvm);
 	}
-	o = median(ours, ROUNDS);
-	p = median(peer, ROUNDS);
-	printf("%s %.2fms %.2fms %.3f %.2f %s\n", name, o / 1e3, p / 1e3, o / p,
-	    BAR, o / p <= BAR ? "ok" : "OVER");
-	return o / p <= BAR ? 0 : 1;
+	return measure_row(name, measure_median(ours, ROUNDS),
+	    measure_median(peer, ROUNDS), BAR);
 }
 
 int
@@ -117,10 +88,8 @@ main(void)
 {
 	int kvm = vmm_open(NULL), over;
 
-	if (kvm == -1) {
-		printf("vm-life - - - %.2f skipped: no usable /dev/kvm\n", BAR);
-		return 0;
-	}
+	if (kvm == -1)
+		return measure_skipped("vm-life", BAR);
 	clock_id = CLOCK_MONOTONIC;
 	over = row("vm-life", kvm);
 	clock_id = CLOCK_THREAD_CPUTIME_ID;
