@@ -75,6 +75,15 @@ struct session *parent_session(struct parent *, uint32_t id);
 struct msg_link *parent_link(struct parent *, int proc);
 /* Writes a line of a child to the log. */
 void parent_log_line(void *arg, struct msg *);
+/* --- parent_socket.c --------------------------------------------------------
+ */
+
+/* The path as it is after a chdir(2).  Returns owned. */
+char *parent_absolute(const char *path);
+/* The one named, by option or environment, or the default.  Returns owned. */
+char *parent_socket_path(const struct parent_options *);
+/* Makes the socket at socket_path; another daemon's is fatal. */
+void parent_listen(struct parent *);
 /* Gives the control socket to whom vm.conf says (given), or to the user the
  * daemon runs for. */
 void parent_socket_owner(struct parent *, bool given, uid_t uid, int64_t gid);
