@@ -58,6 +58,14 @@ struct vmm_probe {
 int vmm_probe(int kvm_fd, struct vmm_probe *probe);
 
 /*
+ * The host's memory, and what of it programs could still get, in bytes (what
+ * open VMs touched is gone from it).  The latter reads /proc/meminfo; where
+ * that cannot be read it is less: only what is wholly unused.
+ */
+int vmm_get_mem_total(uint64_t *bytes);
+int vmm_get_mem_free(uint64_t *bytes);
+
+/*
  * Installs the empty handler, without SA_RESTART, that a cancel needs for its
  * signal; signo 0 means SIGRTMIN.  Once per process, before the first vm_run();
  * the threads that run vCPUs must not block that signal.
@@ -167,6 +175,21 @@ void *vm_map_gpa(struct vm *vm, uint64_t gpa, size_t len);
 int vm_copyin(struct vm *vm, const void *src, uint64_t gpa, size_t len);
 int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
 
+/*
+ * Notes which pages of the RAM the guest writes.  What this process writes
+ * (vm_copyin, vm_map_gpa) is not noted, and a page that was only read may be.
+ * ENOENT: there is no RAM.
+ */
+int vm_dirty_enable(struct vm *vm, bool on);
+
+/*
+ * Fills bitmap with the pages written since the last call and forgets them:
+ * bit n of word w is page w * 64 + n of the part of the RAM that starts at
+ * exactly gpa (vm_memory_layout()).  ENOENT: none, or not enabled; ENOBUFS:
+ * fewer words than its pages need.
+ */
+int vm_dirty_get(struct vm *vm, uint64_t gpa, uint64_t *bitmap, size_t words);
+
 /* --- interrupts (VM_IRQCHIP) --------------------------------------------- */
 
 /* Sets the level of a line; gsi 0..23. */
@@ -241,14 +264,132 @@ int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int vm_get_register(struct vcpu *vcpu, int reg, uint64_t *value);
 int vm_set_register(struct vcpu *vcpu, int reg, uint64_t value);
 
+/*
+ * Several registers, each kind of them read and written once.  EINVAL: one is
+ * not a register of that kind, or there is none; nothing is written then.
+ */
+int vm_get_register_set(
+    struct vcpu *vcpu, unsigned int count, const int *regs, uint64_t *values);
+int vm_set_register_set(struct vcpu *vcpu, unsigned int count, const int *regs,
+    const uint64_t *values);
+
 /* Base, limit, access of a segment, LDTR, TR, GDTR, IDTR (access 0). */
 int vm_get_desc(struct vcpu *vcpu, int reg, uint64_t *base, uint32_t *limit,
     uint32_t *access);
 int vm_set_desc(
     struct vcpu *vcpu, int reg, uint64_t base, uint32_t limit, uint32_t access);
 
+/*
+ * Binds the calling thread, which is the one that runs the vCPU, to a host
+ * CPU; -1 gives it back the CPUs that it had before.  EINVAL: no such CPU.
+ */
+int vm_set_pinning(struct vcpu *vcpu, int host_cpu);
+int vm_get_pinning(struct vcpu *vcpu, int *host_cpu);
+
 /* Tells the guest that it was stopped, so that its watchdogs keep quiet. */
 int vcpu_clock_paused(struct vcpu *vcpu);
+
+/* --- capabilities -------------------------------------------------------- */
+
+enum vm_cap_type {
+	VM_CAP_HALT_EXIT, /* "hlt_exit": 1 without VM_IRQCHIP, else 0 */
+	VM_CAP_MTRAP_EXIT, /* "mtrap_exit": VM_EXIT_DEBUG per instruction */
+	VM_CAP_PAUSE_EXIT, /* "pause_exit": 0 */
+	VM_CAP_UNRESTRICTED_GUEST, /* "unrestricted_guest": of the host */
+	VM_CAP_MAX
+};
+
+/* EINVAL (-1, NULL): no such name, no such type.  Names are static. */
+int vm_capability_name2type(const char *name);
+const char *vm_capability_type2name(enum vm_cap_type type);
+
+/*
+ * In the vCPU's thread.  Only mtrap_exit can be changed; another one takes
+ * the value that it has.  ENOTSUP: it cannot be changed to that, or the host
+ * does not say (unrestricted_guest reads /sys); EINVAL: value is not 0 or 1.
+ */
+int vm_get_capability(struct vcpu *vcpu, enum vm_cap_type type, int *value);
+int vm_set_capability(struct vcpu *vcpu, enum vm_cap_type type, int value);
+
+/* --- events -------------------------------------------------------------- */
+
+enum vm_event_type {
+	VM_HW_INTR, /* an external interrupt, past the chips */
+	VM_NMI, /* vector 2 */
+	VM_HW_EXCEPTION, /* vectors 0 to 31 */
+	VM_SW_INTR, /* INT n */
+	VM_SW_EXCEPTION /* INT3, INTO */
+};
+
+/*
+ * Delivers an event at the next vm_run(), in the vCPU's thread; after an exit
+ * that has an answer call vcpu_complete() first.  _event2 is for the
+ * exceptions that push an error code, and only for them.  EBUSY: another one
+ * waits, or (VM_HW_INTR) the guest has interrupts off now.  ENOTSUP: VM_SW_*,
+ * as KVM returns to an address that depends on the CPU's maker.  EINVAL.
+ */
+int vm_inject_event(struct vcpu *vcpu, enum vm_event_type type, int vector);
+int vm_inject_event2(struct vcpu *vcpu, enum vm_event_type type, int vector,
+    uint32_t error_code);
+int vm_inject_nmi(struct vcpu *vcpu);
+
+/*
+ * Raises an edge of vector (16..255) at the vCPU's LAPIC; any thread.  A
+ * LAPIC that is switched off ignores it.  ENXIO: VM without VM_IRQCHIP.
+ */
+int vm_lapic_irq(struct vcpu *vcpu, int vector);
+
+/* The vCPU (borrowed) with that APIC id at power-up; NULL with ENOENT. */
+struct vcpu *vm_apicid2vcpu(struct vm *vm, uint32_t apicid);
+
+/* ISA lines 0..15 but the cascade, 2: at the PICs and the IOAPIC. */
+int vm_isa_assert_irq(struct vm *vm, uint32_t irq);
+int vm_isa_deassert_irq(struct vm *vm, uint32_t irq);
+int vm_isa_pulse_irq(struct vm *vm, uint32_t irq);
+
+/* Pins of the IOAPIC; 0..15 are the ISA lines, and reach the PICs, too. */
+int vm_ioapic_assert_irq(struct vm *vm, uint32_t pin);
+int vm_ioapic_deassert_irq(struct vm *vm, uint32_t pin);
+int vm_ioapic_pulse_irq(struct vm *vm, uint32_t pin);
+int vm_ioapic_pincount(struct vm *vm, int *pincount);
+
+/* --- guest linear addresses ---------------------------------------------- */
+
+/* What decides how a guest's address is translated. */
+struct vm_guest_paging {
+	uint64_t cr0, cr3, cr4, efer, rflags;
+	int cpl; /* of the access; 0..2: supervisor */
+};
+
+/* The exception that the guest's own access would have got. */
+struct vm_fault {
+	int vector; /* 14 page fault, 13 not canonical, 0 none */
+	uint32_t error_code;
+};
+
+/* Takes it from the vCPU's registers, in the vCPU's thread. */
+int vm_get_paging(struct vcpu *vcpu, struct vm_guest_paging *paging);
+
+/*
+ * The guest physical address of gla for one kind of access, a VMM_PROT_*:
+ * without paging, 32-bit, PAE, 4 and 5 levels, large pages, with all rights
+ * but protection keys.  PAE's PDPTEs are read from memory.  Changes nothing:
+ * accessed and dirty bits stay.  paging NULL: the vCPU's own, and then in its
+ * thread.  EFAULT: fault says which exception the guest would have got;
+ * vector 0 means that a table is no memory.  EINVAL: prot.
+ */
+int vm_gla2gpa_nofault(struct vcpu *vcpu, const struct vm_guest_paging *paging,
+    uint64_t gla, int prot, uint64_t *gpa, struct vm_fault *fault);
+
+/*
+ * As vm_copyin() and vm_copyout() by guest linear address, across pages, with
+ * the rights of paging.  EFAULT: as above, or with vector 0 no memory there;
+ * nothing is copied then, unless the guest changed its tables meanwhile.
+ */
+int vm_copyin_gla(struct vcpu *vcpu, const struct vm_guest_paging *paging,
+    const void *src, uint64_t gla, size_t len, struct vm_fault *fault);
+int vm_copyout_gla(struct vcpu *vcpu, const struct vm_guest_paging *paging,
+    uint64_t gla, void *dst, size_t len, struct vm_fault *fault);
 
 /* --- running ------------------------------------------------------------- */
 

@@ -22,6 +22,14 @@ struct vmm_debugregs {
 	uint64_t db[4], dr6, dr7;
 };
 
+/* A checked event for a vCPU. */
+struct vmm_event {
+	enum vm_event_type type;
+	int vector;
+	bool has_error_code;
+	uint32_t error_code;
+};
+
 struct vmm_backend {
 	const char *name;
 
@@ -38,6 +46,9 @@ struct vmm_backend {
 
 	int (*slot_set)(struct vm *vm, const struct memmap_region *region);
 	int (*slot_clear)(struct vm *vm, const struct memmap_region *region);
+
+	int (*dirty_get)(struct vm *vm, const struct memmap_region *region,
+	    uint64_t *bitmap);
 
 	int (*irq_line)(struct vm *vm, uint32_t gsi, bool level);
 	int (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
@@ -66,6 +77,8 @@ struct vmm_backend {
 	    struct vcpu *vcpu, const struct vmm_debugregs *regs);
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
+	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
+	int (*set_step)(struct vcpu *vcpu, bool on);
 	int (*clock_paused)(struct vcpu *vcpu);
 };
 

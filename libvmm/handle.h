@@ -7,6 +7,7 @@
 #define HANDLE_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,9 @@ struct vcpu {
 	 */
 	_Atomic(uintptr_t) runner;
 	atomic_bool cancel;
+	int pin; /* host CPU + 1; 0: none */
+	cpu_set_t unpinned; /* what the thread had before */
+	bool stepping; /* an exit after each instruction */
 };
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */

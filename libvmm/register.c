@@ -133,12 +133,44 @@ register_store(
 	return vcpu->be->set_sregs(vcpu, &f->sregs);
 }
 
+static void
+register_take(
+    const union register_file *f, const struct register_row *row, uint64_t *v)
+{
+	struct vcpu_seg seg;
+
+	if (row->group == GROUP_SEG) {
+		memcpy(&seg, f->bytes + row->offset, sizeof(seg));
+		*v = seg.selector;
+	} else
+		memcpy(v, f->bytes + row->offset, sizeof(*v));
+}
+
+static int
+register_put(
+    union register_file *f, const struct register_row *row, uint64_t value)
+{
+	struct vcpu_seg seg;
+
+	if (row->group != GROUP_SEG) {
+		memcpy(f->bytes + row->offset, &value, sizeof(value));
+		return 0;
+	}
+	if (value > UINT16_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(&seg, f->bytes + row->offset, sizeof(seg));
+	seg.selector = (uint16_t)value;
+	memcpy(f->bytes + row->offset, &seg, sizeof(seg));
+	return 0;
+}
+
 int
 vm_get_register(struct vcpu *vcpu, int reg, uint64_t *value)
 {
 	const struct register_row *row = register_find(reg);
 	union register_file f;
-	struct vcpu_seg seg;
 
 	if (row == NULL || row->group == GROUP_TABLE) {
 		errno = EINVAL;
@@ -146,11 +178,7 @@ vm_get_register(struct vcpu *vcpu, int reg, uint64_t *value)
 	}
 	if (register_load(vcpu, row->group, &f) == -1)
 		return -1;
-	if (row->group == GROUP_SEG) {
-		memcpy(&seg, f.bytes + row->offset, sizeof(seg));
-		*value = seg.selector;
-	} else
-		memcpy(value, f.bytes + row->offset, sizeof(*value));
+	register_take(&f, row, value);
 	return 0;
 }
 
@@ -159,22 +187,94 @@ vm_set_register(struct vcpu *vcpu, int reg, uint64_t value)
 {
 	const struct register_row *row = register_find(reg);
 	union register_file f;
-	struct vcpu_seg seg;
 
-	if (row == NULL || row->group == GROUP_TABLE ||
-	    (row->group == GROUP_SEG && value > UINT16_MAX)) {
+	if (row == NULL || row->group == GROUP_TABLE) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (register_load(vcpu, row->group, &f) == -1)
+	if (register_load(vcpu, row->group, &f) == -1 ||
+	    register_put(&f, row, value) == -1)
 		return -1;
-	if (row->group == GROUP_SEG) {
-		memcpy(&seg, f.bytes + row->offset, sizeof(seg));
-		seg.selector = (uint16_t)value;
-		memcpy(f.bytes + row->offset, &seg, sizeof(seg));
-	} else
-		memcpy(f.bytes + row->offset, &value, sizeof(value));
 	return register_store(vcpu, row->group, &f);
+}
+
+/* What _set functions ask for: registers with a value, one at least. */
+static int
+register_check_set(unsigned int count, const int *regs)
+{
+	const struct register_row *row;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		row = register_find(regs[i]);
+		if (row == NULL || row->group == GROUP_TABLE)
+			break;
+	}
+	if (count == 0 || i < count) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+/* The three files that the backend reads and writes whole. */
+static int
+register_file_of(const struct register_row *row)
+{
+	if (row->group == GROUP_REGS)
+		return 0;
+	return row->group == GROUP_DEBUG ? 1 : 2;
+}
+
+int
+vm_get_register_set(
+    struct vcpu *vcpu, unsigned int count, const int *regs, uint64_t *values)
+{
+	union register_file f[3];
+	bool have[3] = { false, false, false };
+	unsigned int i;
+
+	if (register_check_set(count, regs) == -1)
+		return -1;
+	for (i = 0; i < count; i++) {
+		const struct register_row *row = register_find(regs[i]);
+		int n = register_file_of(row);
+
+		if (!have[n] && register_load(vcpu, row->group, &f[n]) == -1)
+			return -1;
+		have[n] = true;
+		register_take(&f[n], row, &values[i]);
+	}
+	return 0;
+}
+
+int
+vm_set_register_set(struct vcpu *vcpu, unsigned int count, const int *regs,
+    const uint64_t *values)
+{
+	static const enum register_group groups[3] = { GROUP_REGS, GROUP_DEBUG,
+		GROUP_SREGS };
+	union register_file f[3];
+	bool have[3] = { false, false, false };
+	unsigned int i;
+	int n;
+
+	if (register_check_set(count, regs) == -1)
+		return -1;
+	for (i = 0; i < count; i++) {
+		const struct register_row *row = register_find(regs[i]);
+
+		n = register_file_of(row);
+		if (!have[n] && register_load(vcpu, row->group, &f[n]) == -1)
+			return -1;
+		have[n] = true;
+		if (register_put(&f[n], row, values[i]) == -1)
+			return -1;
+	}
+	for (n = 0; n < 3; n++)
+		if (have[n] && register_store(vcpu, groups[n], &f[n]) == -1)
+			return -1;
+	return 0;
 }
 
 int

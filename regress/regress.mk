@@ -111,6 +111,10 @@ guest: $(GUEST) ## the tests with guests of our own, on this machine's /dev/kvm
 library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-config, the examples
 	@regress/suite library
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
+# What has threads, for ThreadSanitizer.
+TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel \
+	guest/g_irq guest/g_notify guest/g_smp guest/g_vcpus)
+tsan-programs: $(TSAN)
 
 # vm.conf: every pass-*.conf and fail-*.conf with its exact messages.
 config: $(CONFCHECK) ## the tests of vm.conf only
@@ -127,8 +131,9 @@ test: ## all tests (or ONLY="unit guest ..."); the last line is 'N passed, N fai
 suite: all $(UNIT) $(GUEST) $(LIBVMM_EXAMPLES) $(SANDBOX) $(REPLAY) $(TOOLS) $(CONFCHECK) \
     $(if $(wildcard $(KERNELS)/cloud/version),assets)
 	@$(MAKE) --no-print-directory SAN=1 O=$(O)/san unit-programs
+	@$(MAKE) --no-print-directory SAN=thread O=$(O)/tsan tsan-programs
 	@UNIT="$(UNIT)" GUEST="$(GUEST)" SANDBOX="$(SANDBOX)" \
-	    REPLAY="$(REPLAY)" VMD="$(VMD)" VMCTL="$(VMCTL)" regress/suite $(ONLY)
+	    REPLAY="$(REPLAY)" TSAN="$(TSAN)" VMD="$(VMD)" VMCTL="$(VMCTL)" regress/suite $(ONLY)
 
 demo: ## the main job, shown: two guests from a vm.conf, from start to stop
 	@regress/deps build test
@@ -164,5 +169,6 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 	    -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 \
 	    $(O)/fuzz/found/$(TARGET) regress/fuzz/corpus/$(TARGET)
 
-.PHONY: faulty docs unit config update-ok guest library unit-programs assets test suite demo demo-built lint \
+.PHONY: faulty docs unit config update-ok guest library unit-programs tsan-programs assets \
+	test suite demo demo-built lint \
 	lint-checks bench bench-built fuzz

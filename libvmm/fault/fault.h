@@ -55,9 +55,10 @@ void *fault_realloc(void *old, size_t len);
 #define memfd_create(name, flags) fault_memfd_create(name, flags)
 #define madvise(addr, len, advice) fault_madvise(addr, len, advice)
 #define sigaction(signo, new, old) fault_sigaction(signo, new, old)
-#define read(fd, buf, len) fault_read(fd, buf, len)
-#define pread(fd, buf, len, off) fault_pread(fd, buf, len, off)
-#define write(fd, buf, len) fault_write(fd, buf, len)
+/* Without arguments: members of structures have these names, too. */
+#define read fault_read
+#define pread fault_pread
+#define write fault_write
 #define mmap(addr, len, prot, flags, fd, off) \
 	fault_mmap(addr, len, prot, flags, fd, off)
 #define malloc(len) fault_malloc(len)

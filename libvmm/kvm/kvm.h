@@ -24,6 +24,8 @@
  *	    KVM_GET_DEBUGREGS KVM_SET_DEBUGREGS KVM_SET_XCRS KVM_SET_XSAVE
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
+ *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI,
+ *	    for vm_set_capability() KVM_SET_GUEST_DEBUG
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK
  *
@@ -34,14 +36,19 @@
  * Run, any thread (interrupts, notifications, regions):
  *	ioctl on the VM: KVM_IRQ_LINE KVM_SIGNAL_MSI KVM_IRQFD
  *	    KVM_SET_GSI_ROUTING KVM_IOEVENTFD KVM_SET_USER_MEMORY_REGION
+ *	for vm_dirty_get() KVM_GET_DIRTY_LOG
  *	futex (the VM's lock), brk mmap munmap (malloc), and for
  *	    vm_map_memory() what setup lists for it
+ *
+ * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
+ *	openat read (vmm_get_mem_free), openat read access (vm_get_capability)
  *
  * End (vm_destroy): munmap, close
  */
 #ifndef KVM_H
 #define KVM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +59,7 @@ struct kvm_run;
 struct memmap_region;
 struct route_table;
 struct vmm_debugregs;
+struct vmm_event;
 
 /*
  * Pages that VMX needs for real mode, in the hole below 4 GiB where neither
@@ -81,6 +89,8 @@ int kvm_vm_clock_get(struct vm *vm, uint64_t *ns);
 int kvm_vm_clock_set(struct vm *vm, uint64_t ns);
 int kvm_slot_set(struct vm *vm, const struct memmap_region *region);
 int kvm_slot_clear(struct vm *vm, const struct memmap_region *region);
+int kvm_slot_dirty_get(
+    struct vm *vm, const struct memmap_region *region, uint64_t *bitmap);
 int kvm_irq_line(struct vm *vm, uint32_t gsi, bool level);
 int kvm_irq_msi(struct vm *vm, uint64_t addr, uint32_t data);
 int kvm_irq_irqfd(
@@ -106,6 +116,8 @@ int kvm_state_set_debugregs(
     struct vcpu *vcpu, const struct vmm_debugregs *regs);
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
+int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
 
 /* The KVM descriptors of the two handles. */

@@ -21,6 +21,7 @@ const struct vmm_backend vmm_backend_kvm = {
 	.vm_clock_set = kvm_vm_clock_set,
 	.slot_set = kvm_slot_set,
 	.slot_clear = kvm_slot_clear,
+	.dirty_get = kvm_slot_dirty_get,
 	.irq_line = kvm_irq_line,
 	.msi = kvm_irq_msi,
 	.irqfd = kvm_irq_irqfd,
@@ -42,6 +43,8 @@ const struct vmm_backend vmm_backend_kvm = {
 	.set_debugregs = kvm_state_set_debugregs,
 	.get_msr = kvm_state_get_msr,
 	.set_msr = kvm_state_set_msr,
+	.inject = kvm_event_inject,
+	.set_step = kvm_vcpu_set_step,
 	.clock_paused = kvm_vcpu_clock_paused,
 };
 

@@ -159,6 +159,8 @@ kvm_slot_set(struct vm *vm, const struct memmap_region *region)
 		.userspace_addr = (uintptr_t)region->host,
 	};
 
+	if (region->dirty_log)
+		r.flags |= KVM_MEM_LOG_DIRTY_PAGES;
 	return ioctl(kvm_vm_fd(vm), KVM_SET_USER_MEMORY_REGION, &r);
 }
 
@@ -171,6 +173,16 @@ kvm_slot_clear(struct vm *vm, const struct memmap_region *region)
 	};
 
 	return ioctl(kvm_vm_fd(vm), KVM_SET_USER_MEMORY_REGION, &r);
+}
+
+int
+kvm_slot_dirty_get(
+    struct vm *vm, const struct memmap_region *region, uint64_t *bitmap)
+{
+	struct kvm_dirty_log log = { .slot = region->slot,
+		.dirty_bitmap = bitmap };
+
+	return ioctl(kvm_vm_fd(vm), KVM_GET_DIRTY_LOG, &log);
 }
 
 int

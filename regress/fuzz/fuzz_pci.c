@@ -166,7 +166,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i + 8 <= size && i < 8 * 4096; i += 8)
 		step(data + i);
 	virtio_free(dev);
-	if (fake_count_ioeventfds() != 0 || fake_count_irqfds() != 0)
+	if (fake_count_ioeventfds() != 0 || fake_count_irqfds() != 0 ||
+	    fake.collisions != 0)
 		abort();
 	fake_pci_free(pci);
 	close(wire);

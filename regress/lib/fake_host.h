@@ -25,6 +25,7 @@ static struct fake_host {
 	} msi[FAKE_MAX];
 	unsigned int nmsi;
 	unsigned int resets;
+	unsigned int collisions; /* what KVM refuses with EEXIST or EBUSY */
 	struct {
 		bool used;
 		uint16_t port;
@@ -76,6 +77,9 @@ fake_ioeventfd_add(void *arg, uint16_t port, unsigned int len, int fd)
 {
 	(void)arg;
 	for (unsigned int i = 0; i < FAKE_MAX; i++)
+		fake.collisions +=
+		    fake.ioeventfd[i].used && fake.ioeventfd[i].port == port;
+	for (unsigned int i = 0; i < FAKE_MAX; i++)
 		if (!fake.ioeventfd[i].used) {
 			fake.ioeventfd[i].used = true;
 			fake.ioeventfd[i].port = port;
@@ -111,6 +115,8 @@ static inline int
 fake_irqfd_add(void *arg, int fd, uint64_t addr, uint32_t value)
 {
 	(void)arg;
+	for (unsigned int i = 0; i < FAKE_MAX; i++)
+		fake.collisions += fake.irqfd[i].used && fake.irqfd[i].fd == fd;
 	for (unsigned int i = 0; i < FAKE_MAX; i++)
 		if (!fake.irqfd[i].used) {
 			fake.irqfd[i].used = true;

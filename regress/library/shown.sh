@@ -30,7 +30,7 @@ same 'the map is made of the prototypes (regress/library/functions -w)' \
     "$work/map" libvmm/libvmm.map
 nm -D --defined-only "$O/libvmm.so.0" | awk '$2 == "T" { print $3 }' |
     sort >"$work/shown"
-sed 's/$/@@VMM_0.1/' "$work/prototypes" >"$work/versioned"
+sed 's/$/@@VMM_0.1/' "$work/prototypes" | sort >"$work/versioned"
 same 'the library shows each of them with a version' \
     "$work/versioned" "$work/shown"
 nm -D --defined-only "$O/libvmm.so.0" | awk '$2 !~ /[TA]/' >"$work/others"

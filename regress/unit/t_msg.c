@@ -8,6 +8,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -314,6 +316,75 @@ a_drain_takes_all(void)
 	msg_link_drain(&b.link);
 }
 
+/* What a text's arrival makes its sender say: the next one. */
+static struct end *talker;
+
+static void
+got_text_of_talker(void *arg, struct msg *m)
+{
+	got_text(arg, m);
+	msg_send(&talker->link, MSG_VM_CMDLINE, 1, -1, NULL, 0, "x", 1);
+}
+
+static void
+a_drain_ends_while_the_peer_talks(void)
+{
+	msg_handler echo[MSG__COUNT] = { [MSG_VM_CMDLINE] =
+					     got_text_of_talker };
+	struct end a, b;
+
+	REQUIRE(pair(&a, &b));
+	b.link.handlers = echo;
+	talker = &a;
+	msg_send(&a.link, MSG_VM_CMDLINE, 1, -1, NULL, 0, "x", 1);
+	msg_link_drain(&b.link);
+	CHECK(b.calls > 100);
+	CHECK(b.calls < 10000);
+	CHECK(msg_link_is_open(&b.link));
+	msg_link_fini(&a.link);
+	msg_link_fini(&b.link);
+}
+
+static void *
+reads_late(void *arg)
+{
+	struct end *e = arg;
+
+	usleep(300000);
+	while (e->gone == NULL && msg_link_read(&e->link) == 0)
+		usleep(1000);
+	return NULL;
+}
+
+/* To wait for a peer costs time, not the processor's. */
+static void
+a_flush_sleeps(void)
+{
+	char line[1000];
+	struct timespec before, after;
+	pthread_t reader;
+	struct end a, b;
+	int n = 0;
+
+	REQUIRE(pair(&a, &b));
+	memset(line, 'x', sizeof(line));
+	for (; n < 1000; n++)
+		msg_send(&a.link, MSG_VM_CMDLINE, 1, -1, NULL, 0, line,
+		    sizeof(line));
+	REQUIRE(pthread_create(&reader, NULL, reads_late, &b) == 0);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+	CHECK_EQ(msg_link_flush(&a.link), 0);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+	CHECK((after.tv_sec - before.tv_sec) * 1000 +
+		(after.tv_nsec - before.tv_nsec) / 1000000 <
+	    100);
+	msg_link_fini(&a.link);
+	pthread_join(reader, NULL);
+	CHECK_EQ(b.calls, n);
+	CHECK_STR(b.gone, "end of stream");
+	msg_link_fini(&b.link);
+}
+
 int
 main(void)
 {
@@ -325,5 +396,7 @@ main(void)
 	TEST(a_handler_may_end_its_link);
 	TEST(an_end_of_stream_is_told);
 	TEST(a_drain_takes_all);
+	TEST(a_drain_ends_while_the_peer_talks);
+	TEST(a_flush_sleeps);
 	return CHECK_EXIT();
 }

@@ -256,6 +256,33 @@ test_alarm(void)
 	teardown();
 }
 
+/* An alarm that never matches is known to be one, not looked for at each
+ * access: a guest may ask a million times a second. */
+static void
+test_alarm_never(void)
+{
+	static const uint8_t never[][2] = { { 0x77, 0xff }, { 0xff, 0x77 } };
+	clock_t began;
+
+	setup(64 << 20, 1);
+	set(HOUR_ALARM, 0xff);
+	for (unsigned int i = 0; i < 2; i++) {
+		set(SEC_ALARM, never[i][0]);
+		set(MIN_ALARM, never[i][1]);
+		set(B, AIE | PIE | UIE | H24);
+		began = clock();
+		for (unsigned int n = 0; n < 2000; n++) {
+			pc_advance(&pc, NS / 1024);
+			get(C);
+		}
+		CHECK(clock() - began < CLOCKS_PER_SEC / 4);
+		set(B, AIE | H24);
+		get(C);
+		CHECK_EQ(pc_first_timer(&pc), -1);
+	}
+	teardown();
+}
+
 static void
 test_periodic(void)
 {
@@ -330,6 +357,7 @@ main(void)
 	TEST(test_update_flag);
 	TEST(test_update_interrupt);
 	TEST(test_alarm);
+	TEST(test_alarm_never);
 	TEST(test_periodic);
 	TEST(test_late_enable);
 	TEST(test_cmos_memory);

@@ -421,6 +421,20 @@ pausing(void)
 	msg_link_fini(&proc.link);
 	pump();
 	CHECK_EQ(seen.stopped, 3);
+	CHECK(!virtio_is_stopping(dev));
+	virtio_continue(dev);
+	teardown();
+	/* It dies, and the next one is there before that is noticed. */
+	REQUIRE(setup());
+	drive();
+	virtio_stop(dev);
+	CHECK(virtio_is_stopping(dev));
+	CHECK_EQ(seen.stopped, 0);
+	msg_link_fini(&proc.link);
+	REQUIRE(spawn());
+	CHECK_EQ(seen.stopped, 1);
+	CHECK(!virtio_is_stopping(dev));
+	CHECK(STATUS() & NEEDS_RESET);
 	teardown();
 }
 

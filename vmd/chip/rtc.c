@@ -171,9 +171,20 @@ rtc_alarm_matches(uint8_t alarm, uint8_t now)
 	return (alarm & ALARM_ANY) == ALARM_ANY || alarm == now;
 }
 
+/* Whether a minute or second alarm matches any of the 60 there are. */
+static bool
+rtc_alarm_can_match(const struct rtc *rtc, uint8_t alarm)
+{
+	for (unsigned int i = 0; i < 60; i++)
+		if (rtc_alarm_matches(alarm, rtc_encode(rtc, i)))
+			return true;
+	return false;
+}
+
 /*
  * The first second after from at which the alarm goes off, 0 for none.  Steps
- * over hours and minutes that cannot match, so it ends soon.
+ * over hours and minutes that cannot match, and gives up on what never does, so
+ * it ends soon: a guest can have it done at every access.
  */
 static int64_t
 rtc_next_alarm(const struct rtc *rtc, int64_t from)
@@ -181,6 +192,9 @@ rtc_next_alarm(const struct rtc *rtc, int64_t from)
 	const uint8_t *cell = rtc->cell;
 	int64_t at = from + 1;
 
+	if (!rtc_alarm_can_match(rtc, cell[SECOND + 1]) ||
+	    !rtc_alarm_can_match(rtc, cell[MINUTE + 1]))
+		return 0;
 	while (at <= from + DAY) {
 		unsigned int hour = (unsigned int)(at / 3600 % 24);
 		unsigned int minute = (unsigned int)(at / 60 % 60);

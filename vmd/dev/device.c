@@ -200,8 +200,9 @@ device_on_features(void *arg, struct msg *m)
 	dev->features = features;
 	if (dev->ops->accept != NULL &&
 	    dev->ops->accept(dev->arg, features) == -1) {
-		log_warn(dev->class->name, "vm %s: %s: features %#llx", dev->vm,
-		    dev->name, (unsigned long long)features);
+		log_guest(&dev->limit, dev->class->name,
+		    "vm %s: %s: features %#llx: %s", dev->vm, dev->name,
+		    (unsigned long long)features, strerror(errno));
 		device_break(dev, 0, "features that cannot be had");
 	}
 }

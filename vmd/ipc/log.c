@@ -263,23 +263,25 @@ fatalx(const char *sub, const char *fmt, ...)
 
 /* --- lines a guest causes -------------------------------------------- */
 
-static bool
+bool
 log_limit_pass(struct log_limit *limit)
 {
+	uint32_t burst = limit->burst != 0 ? limit->burst : LOG_LIMIT_BURST;
+	uint32_t every = limit->every_ms != 0 ? limit->every_ms : LOG_LIMIT_MS;
 	struct timespec ts;
 	uint64_t now, credit;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	credit = (now - limit->filled_ms) / LOG_LIMIT_MS;
+	credit = (now - limit->filled_ms) / every;
 	if (credit >= limit->used) {
 		limit->used = 0;
 		limit->filled_ms = now;
 	} else {
 		limit->used -= (uint32_t)credit;
-		limit->filled_ms += credit * LOG_LIMIT_MS;
+		limit->filled_ms += credit * every;
 	}
-	if (limit->used == LOG_LIMIT_BURST) {
+	if (limit->used == burst) {
 		if (limit->held < UINT32_MAX)
 			limit->held++;
 		return false;

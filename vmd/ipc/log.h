@@ -13,6 +13,7 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -85,9 +86,14 @@ void fatalx(const char *sub, const char *fmt, ...)
 
 struct log_limit {
 	uint64_t filled_ms; /* when credit was last given */
-	uint32_t used; /* credit used up, 0..LOG_LIMIT_BURST */
+	uint32_t used; /* credit used up, 0..burst */
 	uint32_t held; /* lines held back since one passed */
+	uint32_t burst; /* 0: LOG_LIMIT_BURST */
+	uint32_t every_ms; /* 0: LOG_LIMIT_MS */
 };
+
+/* Whether one more line may pass; counts it either way. */
+bool log_limit_pass(struct log_limit *);
 
 /* Level warn, for what a guest did wrong. */
 void log_guest(struct log_limit *, const char *sub, const char *fmt, ...)

@@ -18,6 +18,9 @@
 
 #include "ipc/log.h"
 
+/* A full socket holds a few hundred messages, and a read may bring just one. */
+#define DRAIN_READS_MAX 1024
+
 struct msg_row {
 	const char *name;
 	uint64_t edges;
@@ -262,25 +265,17 @@ msg_link_drain(struct msg_link *l)
 {
 	struct pollfd p = { .fd = l->fd, .events = POLLIN };
 
-	/* Ends: the peer is gone, and what it can have left is bounded. */
-	while (l->fd != -1 && poll(&p, 1, 0) == 1)
-		if (msg_link_read(l) == -1)
+	/* A peer that is there after all may write as fast as we read. */
+	for (int i = 0; i < DRAIN_READS_MAX; i++)
+		if (l->fd == -1 || poll(&p, 1, 0) != 1 ||
+		    msg_link_read(l) == -1)
 			return;
 }
 
 int
 msg_link_flush(struct msg_link *l)
 {
-	struct pollfd p = { .fd = l->fd, .events = POLLOUT };
-
-	while (imsgbuf_queuelen(&l->ibuf) > 0) {
-		if (imsgbuf_write(&l->ibuf) == 0)
-			continue;
-		if (errno != EAGAIN ||
-		    (poll(&p, 1, -1) == -1 && errno != EINTR))
-			return -1;
-	}
-	return 0;
+	return imsgbuf_flush(&l->ibuf);
 }
 
 void

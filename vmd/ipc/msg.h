@@ -95,7 +95,8 @@ msg_link_is_open(const struct msg_link *l)
  * was called, or a handler ended the link).
  */
 int msg_link_read(struct msg_link *);
-/* Reads all that a peer said that has ended meanwhile; see msg_link_read. */
+/* Reads all that a peer has said, for its last words; bounded, should it live
+ * and go on talking; see msg_link_read. */
 void msg_link_drain(struct msg_link *);
 /* Writes what is queued, waiting for the peer to take it.  -1 with errno. */
 int msg_link_flush(struct msg_link *);

@@ -34,6 +34,7 @@ struct msix {
 	bool enabled; /* what changed() was last called for */
 	void (*changed)(void *arg);
 	void *arg;
+	struct log_limit limit; /* a guest can ask for a route at any time */
 	struct msix_source *source[SOURCES_MAX];
 	struct msix_vector vector[MSIX_VECTORS_MAX];
 };
@@ -99,12 +100,14 @@ msix_bind(struct msix *m, struct msix_source *s)
 	if (s->handle != -1) {
 		if (host->irqfd_update(
 			host->arg, s->handle, msix_addr(v), msg_data) == -1)
-			log_warn("msix", "changing an interrupt route");
+			log_guest(&m->limit, "msix",
+			    "changing an interrupt route: %s", strerror(errno));
 		return;
 	}
 	s->handle = host->irqfd_add(host->arg, s->fd, msix_addr(v), msg_data);
 	if (s->handle == -1)
-		log_warn("msix", "adding an interrupt route");
+		log_guest(&m->limit, "msix", "adding an interrupt route: %s",
+		    strerror(errno));
 }
 
 /* After the vector, or with NO_VECTOR all of them, opened, closed or moved. */

@@ -31,13 +31,17 @@ virtio_stopped(struct virtio_device *v)
 		v->events->stopped(v->events->arg, v);
 }
 
-/* The process is gone or broke the rules. */
-static void
-virtio_link_gone(void *arg, const char *why)
+bool
+virtio_is_stopping(const struct virtio_device *v)
 {
-	struct virtio_device *v = arg;
-	bool waited = v->stopping || (v->resetting && v->paused);
-	bool live = v->live;
+	return v->paused && (v->stopping || v->resetting);
+}
+
+/* Who waits for a process that is gone has waited enough. */
+static void
+virtio_link_end(struct virtio_device *v)
+{
+	bool waited = virtio_is_stopping(v), live = v->live;
 
 	virtio_link_close(v);
 	virtio_update(v);
@@ -45,6 +49,15 @@ virtio_link_gone(void *arg, const char *why)
 		virtio_needs_reset(v);
 	if (waited)
 		virtio_stopped(v);
+}
+
+/* The process is gone or broke the rules. */
+static void
+virtio_link_gone(void *arg, const char *why)
+{
+	struct virtio_device *v = arg;
+
+	virtio_link_end(v);
 	v->events->broken(v->events->arg, v, true, why);
 }
 
@@ -229,14 +242,9 @@ virtio_attach(struct virtio_device *v, int fd)
 {
 	const struct pci_host *host = pci_get_host(v->pci);
 
-	if (msg_link_is_open(&v->link)) {
-		bool live = v->live;
-
-		virtio_link_close(v);
-		virtio_update(v);
-		if (live)
-			virtio_needs_reset(v);
-	}
+	/* That the one before is gone may not have been noticed yet. */
+	if (msg_link_is_open(&v->link))
+		virtio_link_end(v);
 	if (msg_link_init(
 		&v->link, fd, PEER_VM, PEER_DEVICE, vm_from_device, v) == -1) {
 		int error = errno;

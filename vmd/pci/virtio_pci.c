@@ -162,8 +162,9 @@ virtio_update_watch(struct virtio_queue *q, bool wanted)
 		q->watch =
 		    host->watch(host->arg, q->call.fd, virtio_call_ready, q);
 		if (q->watch == NULL)
-			log_warn(
-			    "virtio", "%s: watching interrupts", q->dev->name);
+			log_guest(&q->dev->limit, "virtio",
+			    "%s: watching interrupts: %s", q->dev->name,
+			    strerror(errno));
 	} else if (!wanted && q->watch != NULL) {
 		host->unwatch(host->arg, q->watch);
 		q->watch = NULL;
@@ -185,8 +186,9 @@ virtio_update_port(struct virtio_queue *q, uint16_t port)
 	if (host->ioeventfd_add(host->arg, port, NOTIFY_LEN, q->kick) == 0)
 		q->port = port;
 	else
-		log_warn("virtio", "%s: notifications take the slow way",
-		    q->dev->name);
+		log_guest(&q->dev->limit, "virtio",
+		    "%s: notifications take the slow way: %s", q->dev->name,
+		    strerror(errno));
 }
 
 void

@@ -66,6 +66,8 @@ bool virtio_is_ready(const struct virtio_device *);
  * more; events.stopped follows, at once when there is nothing to stop. */
 void virtio_stop(struct virtio_device *);
 void virtio_continue(struct virtio_device *);
+/* It was asked to stop and has not answered. */
+bool virtio_is_stopping(const struct virtio_device *);
 
 /* For the test that walks the message table. */
 extern const msg_handler vm_from_device[MSG__COUNT];

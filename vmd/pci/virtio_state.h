@@ -6,6 +6,7 @@
 #ifndef VIRTIO_STATE_H
 #define VIRTIO_STATE_H
 
+#include "ipc/log.h"
 #include "ipc/msg.h"
 #include "pci/msix.h"
 #include "pci/virtio_pci.h"
@@ -45,6 +46,7 @@ struct virtio_device {
 	const struct virtio_events *events;
 	unsigned int index;
 	char name[16];
+	struct log_limit limit; /* of lines that the driver can cause */
 	unsigned int window; /* offset of the pci-cfg capability */
 
 	/* registers */

@@ -278,9 +278,18 @@ static void
 board_device_broken(
     void *arg, struct virtio_device *dev, bool gone, const char *why)
 {
-	(void)arg;
-	log_warnx("vm", "%s %s: %s", virtio_name(dev),
-	    gone ? "lost its process" : "is broken", why);
+	struct board *b = arg;
+	unsigned int i = 0;
+
+	if (gone) {
+		log_warnx(
+		    "vm", "%s lost its process: %s", virtio_name(dev), why);
+		return;
+	}
+	while (i < BOARD_DEVICES_MAX - 1 && b->device[i] != dev)
+		i++;
+	log_guest(
+	    &b->broken[i], "vm", "%s is broken: %s", virtio_name(dev), why);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipc/log.h"
 #include "pci/machine.h"
 #include "pci/pci.h"
 #include "pci/virtio_pci.h"
@@ -40,6 +41,8 @@ struct board {
 	struct virtio_memory memory;
 	struct virtio_events events;
 	struct virtio_device *device[BOARD_DEVICES_MAX];
+	/* A driver can break its device as often as it resets it. */
+	struct log_limit broken[BOARD_DEVICES_MAX];
 	unsigned int devices;
 
 	/* The guest wants to be switched off or reset; set once, by a vCPU

@@ -24,7 +24,6 @@
 #include "role/role.h"
 #include "vm_error.h"
 
-#define CLIENTS_MAX 256
 #define CLIENTS_PER_UID 64
 #define CLIENT_IDLE_S 60
 #define ACCEPT_PAUSE_S 1
@@ -224,7 +223,7 @@ control_accept_cb(int listen_fd, short what, void *arg)
 		return;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
-	    c->count >= CLIENTS_MAX ||
+	    c->count >= VMD_CLIENTS_MAX ||
 	    (cred.uid != 0 &&
 		control_count_uid(c, cred.uid) >= CLIENTS_PER_UID)) {
 		log_guest(&c->refused, "control",

@@ -18,6 +18,7 @@
 
 #include "ipc/log.h"
 #include "jail/jail.h"
+#include "role/guest_proc.h"
 
 /* A device that died so often so soon after its start stays dead. */
 #define DEVICE_DEATHS_MAX 3
@@ -34,15 +35,6 @@ static const struct timeval respawn_delay = { .tv_usec = 20000 };
 	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY | \
 	    1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING)
 
-static int64_t
-guest_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 struct guest *
 guest_new(struct guest_host *host, uint32_t id, struct vmspec *spec)
 {
@@ -54,19 +46,11 @@ guest_new(struct guest_host *host, uint32_t id, struct vmspec *spec)
 	g->id = id;
 	g->spec = spec;
 	g->end.reason = END_DIED;
+	g->lines.burst = GUEST_LINES_BURST;
+	g->lines.every_ms = GUEST_LINES_MS;
 	TAILQ_INIT(&g->procs);
 	memset(g->frames, 0xff, sizeof(g->frames));
 	return g;
-}
-
-static void
-guest_proc_free(struct guest_proc *p)
-{
-	TAILQ_REMOVE(&p->guest->procs, p, entry);
-	msg_link_fini(&p->link);
-	if (p->respawn != NULL)
-		event_free(p->respawn);
-	free(p);
 }
 
 void
@@ -87,87 +71,6 @@ guest_free(struct guest *g)
 }
 
 /* --- spawning ------------------------------------------------------------- */
-
-/* The link to a process is gone: what it was is told by its end. */
-static void
-guest_proc_gone(void *arg, const char *why)
-{
-	struct guest_proc *p = arg;
-
-	log_debug("guest", "vm %s: link to %s: %s",
-	    p->guest->spec->start.target.name, role_name(p->role), why);
-	msg_link_fini(&p->link);
-	if (p->pid != 0 && strcmp(why, "end of stream") != 0)
-		kill(p->pid, SIGKILL);
-}
-
-static const struct {
-	enum msg_peer peer;
-	const msg_handler *handlers;
-} guest_roles[ROLE__MAX] = {
-	[ROLE_VM] = { PEER_VM, vmm_from_vm },
-	[ROLE_BLK] = { PEER_DEVICE, vmm_from_device },
-	[ROLE_NET] = { PEER_DEVICE, vmm_from_device },
-	[ROLE_USERNET] = { PEER_USERNET, vmm_from_usernet },
-};
-
-/* Spawns a process with a link and the descriptors given (borrowed). */
-static int
-guest_proc_spawn(struct guest_proc *p, const int *fds, size_t nfds)
-{
-	struct guest_host *h = p->guest->host;
-	const struct msg_log_level level = { .level = (uint32_t)h->verbose };
-	int sv[2], pidfd;
-	struct jail_spawn js = {
-		.js_role = p->role,
-		.js_root_fd = h->root_fd,
-		.js_exe_fd = h->exe_fd,
-		.js_fds = fds,
-		.js_nfds = nfds,
-		.js_uid = JAIL_SAME_UID,
-		.js_gid = (gid_t)-1,
-		.js_flags = h->jail_flags,
-	};
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
-		return -1;
-	js.js_sock = sv[1];
-	p->pid = jail_spawn(&js, &pidfd);
-	close(sv[1]);
-	if (p->pid == -1) {
-		p->pid = 0;
-		close(sv[0]);
-		return -1;
-	}
-	close(pidfd);
-	p->started_ms = guest_now_ms();
-	if (msg_link_init(&p->link, sv[0], PEER_VMM, guest_roles[p->role].peer,
-		guest_roles[p->role].handlers, p) == -1) {
-		close(sv[0]);
-		return -1;
-	}
-	msg_link_on_gone(&p->link, guest_proc_gone);
-	if (msg_link_attach(&p->link, h->base) == -1)
-		return -1;
-	return MSG_SEND(&p->link, MSG_LOG_LEVEL, p->guest->id, &level);
-}
-
-static struct guest_proc *
-guest_proc_new(
-    struct guest *g, enum role role, enum device_kind kind, unsigned int index)
-{
-	struct guest_proc *p = calloc(1, sizeof(*p));
-
-	if (p == NULL)
-		fatal("guest", "calloc");
-	p->guest = g;
-	p->role = role;
-	p->kind = kind;
-	p->index = index;
-	p->link.fd = -1;
-	TAILQ_INSERT_TAIL(&g->procs, p, entry);
-	return p;
-}
 
 /* The first message of a device or usernet process. */
 static struct msg_device_start
@@ -482,7 +385,7 @@ static void
 guest_respawn(struct guest_proc *p, int status)
 {
 	struct guest *g = p->guest;
-	bool soon = guest_now_ms() - p->started_ms < DEVICE_SOON_MS;
+	bool soon = guest_proc_now_ms() - p->started_ms < DEVICE_SOON_MS;
 
 	log_debug("guest", "vm %s: %s%u: %s %d", g->spec->start.target.name,
 	    role_name(p->role), p->index,
@@ -522,57 +425,3 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 		guest_respawn(p, status);
 	return true;
 }
-
-/* --- messages of a VM's processes ----------------------------------------- */
-
-static void
-guest_to_parent(void *arg, struct msg *m)
-{
-	struct guest_proc *p = arg;
-	struct guest_host *h = p->guest->host;
-
-	h->to_parent(h->arg, m->type, p->guest->id, m->payload,
-	    msg_payload_size(m->type), m->tail, m->tail_len);
-}
-
-static void
-guest_vm_ready(void *arg, struct msg *m)
-{
-	struct guest_proc *p = arg;
-
-	if (p->guest->answered)
-		return;
-	p->guest->answered = true;
-	guest_to_parent(arg, m);
-}
-
-/* The last word of a VM process: why it ends.  Its end itself is seen by
- * waitpid(2). */
-static void
-guest_vm_exiting(void *arg, struct msg *m)
-{
-	struct guest *g = ((struct guest_proc *)arg)->guest;
-	const struct msg_vm_exited *e = m->payload;
-
-	if (g->ending || e->reason > END_DIED)
-		return;
-	g->end = *e;
-	g->detail_len =
-	    m->tail_len < sizeof(g->detail) ? m->tail_len : sizeof(g->detail);
-	memcpy(g->detail, m->tail, g->detail_len);
-}
-
-const msg_handler vmm_from_vm[MSG__COUNT] = {
-	[MSG_VM_READY] = guest_vm_ready,
-	[MSG_VM_STATE] = guest_to_parent,
-	[MSG_VM_EXITING] = guest_vm_exiting,
-	[MSG_LOG_LINE] = guest_to_parent,
-};
-
-const msg_handler vmm_from_device[MSG__COUNT] = {
-	[MSG_LOG_LINE] = guest_to_parent,
-};
-
-const msg_handler vmm_from_usernet[MSG__COUNT] = {
-	[MSG_LOG_LINE] = guest_to_parent,
-};

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "ipc/log.h"
 #include "ipc/msg.h"
 #include "ipc/vmspec.h"
 #include "jail/role_id.h"
@@ -19,6 +20,10 @@
 struct event;
 struct event_base;
 struct guest;
+
+/* Lines of the log that one VM has at once, and then one each so often. */
+#define GUEST_LINES_BURST 100
+#define GUEST_LINES_MS 500
 
 /* One process of a VM. */
 struct guest_proc {
@@ -63,6 +68,7 @@ struct guest {
 	struct msg_vm_exited end; /* how it ended */
 	char detail[VMD_DETAIL_MAX];
 	size_t detail_len;
+	struct log_limit lines; /* of all its processes */
 	bool ending;
 	bool answered; /* the parent got its VM_READY */
 };

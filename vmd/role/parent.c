@@ -37,8 +37,9 @@
 /* A child that dies so soon after its start, so often, ends the daemon. */
 #define CHILD_SOON_MS 2000
 #define CHILD_DEATHS_MAX 5
+#define RESPAWN_S 1
 
-static void parent_spawn(struct parent_proc *);
+static void parent_respawn(struct parent_proc *);
 
 int64_t
 parent_now_ms(void)
@@ -78,23 +79,6 @@ parent_log_line(void *arg, struct msg *m)
 	log_relay(l->level == LOG_LEVEL_FATAL ? LOG_LEVEL_WARN : l->level,
 	    process, m->tail, m->tail_len);
 }
-
-static void
-parent_link_done(void *arg, struct msg *m)
-{
-	const struct msg_link_done *done = m->payload;
-	struct parent *p = ((struct parent_proc *)arg)->parent;
-	const struct vment *v = vmlist_find_id(&p->vms, done->cookie);
-
-	if (done->sys_errno != 0)
-		log_warnx("vm", "%s: cannot set up its tap: %s",
-		    v != NULL ? v->name : "?", strerror((int)done->sys_errno));
-}
-
-const msg_handler parent_from_priv[MSG__COUNT] = {
-	[MSG_LINK_DONE] = parent_link_done,
-	[MSG_LOG_LINE] = parent_log_line,
-};
 
 /* --- children --------------------------------------------------------------
  */
@@ -151,7 +135,7 @@ parent_child_reaped(struct parent_proc *c, int status)
 		parent_end(p);
 		return;
 	}
-	parent_spawn(c);
+	parent_respawn(c);
 }
 
 static void
@@ -169,7 +153,8 @@ parent_sigchld_cb(int sig, short what, void *arg)
 				parent_child_reaped(&p->proc[i], status);
 }
 
-static void
+/* -1 with errno when the host has no more processes or descriptors. */
+static int
 parent_spawn(struct parent_proc *c)
 {
 	struct parent *p = c->parent;
@@ -195,11 +180,15 @@ parent_spawn(struct parent_proc *c)
 		js.js_flags |= p->vmm_jail_flags;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
-		fatal("vmd", "socketpair");
+		return -1;
 	js.js_sock = sv[1];
-	if ((c->pid = jail_spawn(&js, &pidfd)) == -1)
-		fatal("vmd", "cannot start %s", role_name(c->role));
+	c->pid = jail_spawn(&js, &pidfd);
 	close(sv[1]);
+	if (c->pid == -1) {
+		c->pid = 0;
+		close(sv[0]);
+		return -1;
+	}
 	close(pidfd);
 	c->started_ms = parent_now_ms();
 	if (msg_link_init(
@@ -208,6 +197,29 @@ parent_spawn(struct parent_proc *c)
 		fatal("vmd", "cannot talk to %s", role_name(c->role));
 	msg_link_on_gone(&c->link, parent_child_gone);
 	MSG_SEND(&c->link, MSG_LOG_LEVEL, 0, &level);
+	return 0;
+}
+
+static void
+parent_respawn_cb(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	parent_respawn(arg);
+}
+
+/* A host that is short of something now is not the end of the VMs. */
+static void
+parent_respawn(struct parent_proc *c)
+{
+	const struct timeval later = { .tv_sec = RESPAWN_S };
+
+	if (c->parent->ending || parent_spawn(c) == 0)
+		return;
+	log_warn("vmd", "cannot start %s, trying again", role_name(c->role));
+	if (event_base_once(c->parent->base, -1, EV_TIMEOUT, parent_respawn_cb,
+		c, &later) == -1)
+		fatalx("vmd", "out of memory");
 }
 
 static void
@@ -233,8 +245,8 @@ parent_spawn_all(struct parent *p)
 		c->handlers = rows[i].handlers;
 		c->link.fd = -1;
 		/* An ordinary user's daemon has no taps to set up. */
-		if (i != PROC_PRIV || p->is_root)
-			parent_spawn(c);
+		if ((i != PROC_PRIV || p->is_root) && parent_spawn(c) == -1)
+			fatal("vmd", "cannot start %s", role_name(c->role));
 	}
 }
 
@@ -271,7 +283,7 @@ parent_socket_path(const struct parent_options *o)
 	if (o->socket_path != NULL)
 		path = parent_absolute(o->socket_path);
 	else if (named != NULL && named[0] != '\0')
-		path = strdup(named);
+		path = parent_absolute(named);
 	else if (geteuid() == 0)
 		path = strdup(VMD_SOCKET);
 	else if (dir == NULL || dir[0] != '/')

@@ -53,6 +53,7 @@ struct parent {
 	struct parent_proc proc[PROC__COUNT];
 	struct vmlist vms;
 	TAILQ_HEAD(sessions, session) sessions;
+	unsigned int nsessions;
 	const char *conf_path; /* absolute where the daemon leaves its folder */
 	char *socket_path; /* owned */
 	uid_t uid; /* whom the daemon runs for */

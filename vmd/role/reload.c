@@ -151,6 +151,23 @@ reload_forget(struct parent *p)
 	}
 }
 
+/* "web1 (vm 1): /srv/web.img cannot be opened: No such file or directory" */
+static void
+reload_failed(
+    const struct vment *v, const struct msg_result *r, const char *detail)
+{
+	bool file = vm_error_is_file(r->error);
+	const char *text = vm_error_text(r->error);
+
+	log_warnx("vm", "%s (vm %u): %s%s%s%s%s", v->name, v->id,
+	    file ? detail : text,
+	    detail[0] == '\0' ? ""
+		: file	      ? " "
+			      : ": ",
+	    file ? text : detail, r->sys_errno != 0 ? ": " : "",
+	    r->sys_errno != 0 ? strerror((int)r->sys_errno) : "");
+}
+
 static void
 reload_start(struct parent *p)
 {
@@ -158,19 +175,13 @@ reload_start(struct parent *p)
 	struct msg_result r;
 	struct vment *v;
 
-	TAILQ_FOREACH(v, &p->vms.vms, entry) {
-		if (!v->boots || !vment_is_stopped(v))
-			continue;
-		if (vmstart_start(p, v, NULL, v->uid, &r, detail,
+	if (p->ending)
+		return;
+	TAILQ_FOREACH(v, &p->vms.vms, entry)
+		if (v->boots && vment_is_stopped(v) &&
+		    vmstart_start(p, v, NULL, v->uid, &r, detail,
 			sizeof(detail)) != VM_ERROR_OK)
-			log_warnx("vm", "%s (vm %u): %s%s%s%s", v->name, v->id,
-			    detail,
-			    detail[0] == '\0'		    ? ""
-				: vm_error_is_file(r.error) ? " "
-							    : ": ",
-			    vm_error_text(r.error),
-			    r.sys_errno != 0 ? strerror((int)r.sys_errno) : "");
-	}
+			reload_failed(v, &r, detail);
 }
 
 int

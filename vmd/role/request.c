@@ -8,6 +8,7 @@
  */
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,13 +142,19 @@ request_client_open(void *arg, struct msg *m)
 	const struct msg_client_open *open = m->payload;
 	struct session *s;
 
-	if (parent_session(p, m->peerid) != NULL)
+	/* A control process that keeps its rules has no more, and no twins. */
+	if (parent_session(p, m->peerid) != NULL ||
+	    p->nsessions == VMD_CLIENTS_MAX) {
+		log_warnx("control", "it announced a client too many: ended");
+		kill(p->proc[PROC_CONTROL].pid, SIGKILL);
 		return;
+	}
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		fatal("control", "calloc");
 	s->id = m->peerid;
 	s->uid = open->uid;
 	TAILQ_INSERT_TAIL(&p->sessions, s, entry);
+	p->nsessions++;
 }
 
 void
@@ -158,6 +165,7 @@ request_session_close(struct parent *p, struct session *s)
 	TAILQ_FOREACH(v, &p->vms.vms, entry)
 		vment_forget_client(v, s->id);
 	TAILQ_REMOVE(&p->sessions, s, entry);
+	p->nsessions--;
 	vmspec_free(s->spec);
 	free(s);
 }

@@ -336,6 +336,8 @@ vcpus_hold(struct vcpus *vs)
 	__atomic_store_n(&vs->hold, true, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&vs->lock);
 	vm_cancel_all(vs->board->vm);
+	/* Threads that did not wake up since the last time say nothing. */
+	vcpus_signal(vs);
 }
 
 bool
@@ -356,7 +358,20 @@ vcpus_resume(struct vcpus *vs, bool was_paused)
 	for (unsigned int i = 0; was_paused && i < vs->count; i++)
 		vcpu_clock_paused(vs->vcpu[i]);
 	pthread_mutex_lock(&vs->lock);
-	__atomic_store_n(&vs->hold, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&vs->hold, vs->ended, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&vs->resume);
 	pthread_mutex_unlock(&vs->lock);
+}
+
+bool
+vcpus_ended(struct vcpus *vs, enum vm_end *reason, char detail[VMD_DETAIL_MAX])
+{
+	bool ended;
+
+	pthread_mutex_lock(&vs->lock);
+	ended = vs->ended;
+	*reason = vs->reason;
+	memcpy(detail, vs->detail, sizeof(vs->detail));
+	pthread_mutex_unlock(&vs->lock);
+	return ended;
 }

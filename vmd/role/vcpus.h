@@ -27,7 +27,7 @@ struct vcpus {
 	pthread_cond_t resume;
 	bool hold; /* no vCPU may run */
 	unsigned int held; /* those that do not */
-	int event_fd; /* owned: counts up when something below changes */
+	int event_fd; /* owned: counts up when held or ended may have changed */
 	bool ended; /* the guest cannot go on: see reason, detail */
 	enum vm_end reason;
 	char detail[VMD_DETAIL_MAX];
@@ -39,10 +39,16 @@ int vcpus_init(struct vcpus *, struct board *, unsigned int count,
 /* Makes the threads, held until vcpus_resume().  -1 with errno. */
 int vcpus_start(struct vcpus *);
 
-/* Stops all at an instruction boundary; event_fd tells when all have.  Call
- * without the machine lock or with it. */
+/* Stops all at an instruction boundary; event_fd tells when it is worth asking
+ * whether all have, at least once.  Call without the machine lock or with it.
+ */
 void vcpus_hold(struct vcpus *);
 bool vcpus_are_held(struct vcpus *);
+/* Lets them go on, unless the guest has ended.  was_paused: the guest is told
+ * that it stood still; all must be held then. */
 void vcpus_resume(struct vcpus *, bool was_paused);
+/* Whether the guest cannot go on, and then why; any thread. */
+bool vcpus_ended(
+    struct vcpus *, enum vm_end *reason, char detail[VMD_DETAIL_MAX]);
 
 #endif /* VCPUS_H */

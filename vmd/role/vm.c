@@ -34,7 +34,13 @@
 #define STOP_HEARD_S 120
 /* Device processes come up in milliseconds. */
 #define DEVICES_UP_S 10
+/* To pause, devices finish what they have begun: longer than this is a hang. */
+#define PAUSE_S 5
 #define LARGE_PAGE (2ULL << 20)
+/* What Linux takes from the end of RAM while it boots, and how many times that
+ * a VM must have for it to be given at once. */
+#define EARLY_MEMORY (24ULL << 20)
+#define EARLY_SHARE 8
 
 /* Where the process is; each message is right in some of them only. */
 enum vm_phase { VM_COLLECTING, VM_BUILDING, VM_RUNS, VM_PAUSING, VM_IS_PAUSED };
@@ -51,7 +57,7 @@ struct vm_role {
 	struct vcpus vcpus;
 	struct vmspec *spec;
 	enum vm_phase phase;
-	int limit_fd; /* timerfd: the guest's, or the devices', time is up */
+	int limit_fd; /* timerfd: the time of the phase, or to stop, is up */
 	unsigned int stopping; /* devices that have not stopped yet */
 	bool stop_asked;
 	uint64_t guest_clock; /* kvm-clock while paused */
@@ -126,6 +132,22 @@ vm_fill(void *arg, uint64_t gpa, uint64_t len)
 		    (unsigned long long)start);
 }
 
+/*
+ * Where a kernel goes next: it takes its first memory from the end of RAM, and
+ * real-mode trampolines and DMA buffers from the beginning.  A VM with little
+ * RAM keeps what it does not use.
+ */
+static void
+vm_fill_early(struct vm_role *r)
+{
+	uint64_t lowmem = r->board.machine.lowmem;
+
+	if (lowmem < EARLY_SHARE * EARLY_MEMORY)
+		return;
+	vm_fill(r, 0, LARGE_PAGE);
+	vm_fill(r, lowmem - EARLY_MEMORY, EARLY_MEMORY);
+}
+
 static void
 vm_load(struct vm_role *r, struct boot_cpu *cpu)
 {
@@ -150,6 +172,8 @@ vm_load(struct vm_role *r, struct boot_cpu *cpu)
 		vm_fail(r, &m, result.detail);
 	}
 	*cpu = result.cpu;
+	if (cpu->mode != BOOT_RESET)
+		vm_fill_early(r);
 }
 
 static void
@@ -209,14 +233,16 @@ static void
 vm_vcpus_ready(void *arg, uint32_t events)
 {
 	struct vm_role *r = arg;
+	char detail[VMD_DETAIL_MAX];
+	enum vm_end reason;
 	uint64_t count;
 
 	(void)events;
 	if (read(r->vcpus.event_fd, &count, sizeof(count)) == -1)
 		return;
-	if (r->vcpus.ended) {
-		log_info("vm", "ends: %s", r->vcpus.detail);
-		vm_exit(r, r->vcpus.reason, VM_ERROR_OK, r->vcpus.detail);
+	if (vcpus_ended(&r->vcpus, &reason, detail)) {
+		log_info("vm", "ends: %s", detail);
+		vm_exit(r, reason, VM_ERROR_OK, detail);
 	}
 	if (r->phase == VM_PAUSING && r->stopping == 0 &&
 	    vcpus_are_held(&r->vcpus))
@@ -332,22 +358,6 @@ vm_device_link(void *arg, struct msg *m)
 }
 
 static void
-vm_stop(void *arg, struct msg *m)
-{
-	struct vm_role *r = arg;
-	bool heard;
-
-	(void)m;
-	if (r->phase < VM_RUNS || r->stop_asked)
-		return;
-	r->stop_asked = true;
-	heard = pm_power_button(r->board.pm);
-	log_debug("vm", "power button pressed, the guest %s",
-	    heard ? "hears it" : "does not listen yet");
-	vm_limit(r, heard ? STOP_HEARD_S : STOP_DEAF_S);
-}
-
-static void
 vm_state(struct vm_role *r, enum vm_state state, enum vm_error error)
 {
 	const struct msg_vm_state m = { .state = state, .error = error };
@@ -361,15 +371,45 @@ vm_pause(void *arg, struct msg *m)
 	struct vm_role *r = arg;
 
 	(void)m;
-	if (r->phase != VM_RUNS) {
+	/* The answer to who asked first is for all who ask. */
+	if (r->phase == VM_PAUSING)
+		return;
+	if (r->phase != VM_RUNS || r->stop_asked) {
 		vm_state(r, r->phase == VM_IS_PAUSED ? VM_PAUSED : VM_RUNNING,
 		    r->phase == VM_IS_PAUSED ? VM_ERROR_PAUSED
+			: r->stop_asked	     ? VM_ERROR_STOPPING
 					     : VM_ERROR_NOT_RUNNING);
 		return;
 	}
 	r->phase = VM_PAUSING;
 	r->stopping = 0;
+	vm_limit(r, PAUSE_S);
 	vcpus_hold(&r->vcpus);
+}
+
+/* What has stopped for a pause goes on; who waits for the pause hears why. */
+static void
+vm_pause_abandon(struct vm_role *r, enum vm_error error)
+{
+	vm_limit(r, 0);
+	for (unsigned int i = 0; r->stopping > 0 && i < r->board.devices; i++)
+		virtio_continue(r->board.device[i]);
+	r->stopping = 0;
+	r->phase = VM_RUNS;
+	vcpus_resume(&r->vcpus, vcpus_are_held(&r->vcpus));
+	vm_state(r, VM_RUNNING, error);
+}
+
+static void
+vm_pause_too_long(struct vm_role *r)
+{
+	if (r->stopping == 0)
+		log_warnx("vm", "the vCPUs do not stop: not paused");
+	for (unsigned int i = 0; r->stopping > 0 && i < r->board.devices; i++)
+		if (virtio_is_stopping(r->board.device[i]))
+			log_warnx("vm", "%s does not stop: not paused",
+			    virtio_name(r->board.device[i]));
+	vm_pause_abandon(r, VM_ERROR_TIMEOUT);
 }
 
 static void
@@ -381,6 +421,7 @@ vm_device_stopped(void *arg)
 		return;
 	if (vm_clock_get(r->board.vm, &r->guest_clock) == -1)
 		log_warn("vm", "reading the guest's clock");
+	vm_limit(r, 0);
 	board_clock_stop(&r->board);
 	r->phase = VM_IS_PAUSED;
 	vm_state(r, VM_PAUSED, VM_ERROR_OK);
@@ -404,6 +445,26 @@ vm_unpause(void *arg, struct msg *m)
 	r->phase = VM_RUNS;
 	vcpus_resume(&r->vcpus, true);
 	vm_state(r, VM_RUNNING, VM_ERROR_OK);
+}
+
+static void
+vm_stop(void *arg, struct msg *m)
+{
+	struct vm_role *r = arg;
+	bool heard;
+
+	if (r->phase < VM_RUNS || r->stop_asked)
+		return;
+	/* A guest that stands still cannot hear the button. */
+	if (r->phase == VM_PAUSING)
+		vm_pause_abandon(r, VM_ERROR_STOPPING);
+	else if (r->phase == VM_IS_PAUSED)
+		vm_unpause(r, m);
+	r->stop_asked = true;
+	heard = pm_power_button(r->board.pm);
+	log_debug("vm", "power button pressed, the guest %s",
+	    heard ? "hears it" : "does not listen yet");
+	vm_limit(r, heard ? STOP_HEARD_S : STOP_DEAF_S);
 }
 
 const msg_handler vm_from_vmm[MSG__COUNT] = {
@@ -443,6 +504,10 @@ vm_limit_ready(void *arg, uint32_t events)
 		const struct msg_result m = { .error = VM_ERROR_DEVICE_FAILED };
 
 		vm_fail(r, &m, "");
+	}
+	if (r->phase == VM_PAUSING) {
+		vm_pause_too_long(r);
+		return;
 	}
 	log_warnx("vm", "the guest did not switch itself off: ended");
 	vm_exit(r, END_FORCED, VM_ERROR_TIMEOUT,

@@ -48,10 +48,12 @@ vmlife_failed(struct vment *v, const struct msg_result *ready, const char *tail,
 
 	if (ready->file < VM_FILE__COUNT && ready->index < VMSPEC_INDEX_MAX)
 		path = v->run->path[ready->file][ready->index];
-	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s", v->name, v->id,
+	log_warnx("vm", "%s (vm %u): %s%s%s%s%.*s%s%s", v->name, v->id,
 	    path != NULL ? path : vm_file_text(ready->file),
 	    ready->file != VM_FILE_NONE ? " " : "", vm_error_text(ready->error),
-	    tail_len > 0 ? ": " : "", tail_len, tail);
+	    tail_len > 0 ? ": " : "", tail_len, tail,
+	    ready->sys_errno != 0 ? ": " : "",
+	    ready->sys_errno != 0 ? strerror((int)ready->sys_errno) : "");
 	v->failure = request_result(v, ready->error);
 	v->failure.sys_errno = ready->sys_errno;
 	v->failure.file = ready->file;
@@ -89,10 +91,19 @@ vmlife_vm_state(void *arg, struct msg *m)
 		return;
 	if (s->error == VM_ERROR_OK)
 		vment_event(v, paused ? EVENT_PAUSED : EVENT_RESUMED);
+	else
+		/* A pause may also fail; to go on has one reason to. */
+		paused = s->error != VM_ERROR_NOT_PAUSED;
+	/* Asked to stop while it was about to pause: a paused guest cannot
+	 * hear the button. */
+	if (s->error == VM_ERROR_OK && paused && v->state == VM_STOPPING) {
+		const struct msg_vm_target t = { .id = v->id };
+
+		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_UNPAUSE, v->id, &t);
+	}
 	r = request_result(v, s->error);
-	request_answer_waiters(p, v,
-	    paused || s->error == VM_ERROR_PAUSED ? WAIT_PAUSE : WAIT_UNPAUSE,
-	    &r, "");
+	request_answer_waiters(
+	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
 }
 
 /*
@@ -180,7 +191,8 @@ vmlife_vm_exited(void *arg, struct msg *m)
 	if (v == NULL || v->run == NULL ||
 	    e->reason >= (sizeof(ends) / sizeof(ends[0])))
 		return;
-	if (e->reason == END_REBOOT && vmlife_again(p, v))
+	if ((e->reason == END_REBOOT || e->reason == END_CRASH) &&
+	    vmlife_again(p, v))
 		return;
 	snprintf(detail, sizeof(detail), "%.*s", (int)m->tail_len, m->tail);
 	log_info("vm", "%s (vm %u) %s%s%s", v->name, v->id,
@@ -191,6 +203,19 @@ vmlife_vm_exited(void *arg, struct msg *m)
 		: ends[e->reason].error);
 	vmlife_unlock_disks(v->run);
 	vmlife_ended(p, v, &r, detail);
+}
+
+/* A tap of a VM is set up, or is not. */
+static void
+vmlife_link_done(void *arg, struct msg *m)
+{
+	const struct msg_link_done *done = m->payload;
+	struct parent *p = ((struct parent_proc *)arg)->parent;
+	const struct vment *v = vmlist_find_id(&p->vms, done->cookie);
+
+	if (done->sys_errno != 0)
+		log_warnx("vm", "%s: cannot set up its tap: %s",
+		    v != NULL ? v->name : "?", strerror((int)done->sys_errno));
 }
 
 void
@@ -211,5 +236,10 @@ const msg_handler parent_from_vmm[MSG__COUNT] = {
 	[MSG_VM_READY] = vmlife_vm_ready,
 	[MSG_VM_STATE] = vmlife_vm_state,
 	[MSG_VM_EXITED] = vmlife_vm_exited,
+	[MSG_LOG_LINE] = parent_log_line,
+};
+
+const msg_handler parent_from_priv[MSG__COUNT] = {
+	[MSG_LINK_DONE] = vmlife_link_done,
 	[MSG_LOG_LINE] = parent_log_line,
 };

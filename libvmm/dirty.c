@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which pages the guest wrote: KVM's log, switched on for the whole RAM and
+ * asked by range.  What this process writes itself is not in it.
+ */
+#include <errno.h>
+
+#include "handle.h"
+#include "vmm.h"
+
+/* Tells the backend the region again, with or without the log. */
+static int
+dirty_set(struct vm *vm, struct memmap_region *r, bool on)
+{
+	bool old = r->dirty_log;
+
+	if (old == on)
+		return 0;
+	r->dirty_log = on;
+	if (vm->be->slot_set(vm, r) == 0)
+		return 0;
+	r->dirty_log = old;
+	return -1;
+}
+
+int
+vm_dirty_enable(struct vm *vm, bool on)
+{
+	bool found = false;
+	int i, rc = 0;
+
+	pthread_mutex_lock(&vm->lock);
+	for (i = 0; i < vm->map.count && rc == 0; i++) {
+		if (!vm->map.region[i].ram)
+			continue;
+		found = true;
+		rc = dirty_set(vm, &vm->map.region[i], on);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	if (!found) {
+		errno = ENOENT;
+		rc = -1;
+	}
+	return rc;
+}
+
+int
+vm_dirty_get(struct vm *vm, uint64_t gpa, uint64_t *bitmap, size_t words)
+{
+	const struct memmap_region *r;
+	int rc = -1;
+
+	pthread_mutex_lock(&vm->lock);
+	r = memmap_find(&vm->map, gpa);
+	if (r == NULL || r->gpa != gpa || !r->dirty_log)
+		errno = ENOENT;
+	else if (words < (r->len / MEMMAP_PAGE + 63) / 64)
+		errno = ENOBUFS;
+	else
+		rc = vm->be->dirty_get(vm, r, bitmap);
+	pthread_mutex_unlock(&vm->lock);
+	return rc;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Events as KVM has them: an NMI is queued; the others are put where KVM keeps
+ * what an entry into the guest delivers, one at a time.  In the vCPU's thread.
+ */
+#include <errno.h>
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
+#include "../handle.h"
+#include "kvm.h"
+
+#define RFLAGS_IF (1ULL << 9)
+
+/* An external interrupt that the CPU could not take makes the entry fail. */
+static int
+kvm_event_interruptible(int fd, const struct kvm_vcpu_events *events)
+{
+	struct kvm_regs regs;
+
+	if (ioctl(fd, KVM_GET_REGS, &regs) == -1)
+		return -1;
+	if ((regs.rflags & RFLAGS_IF) == 0 || events->interrupt.shadow != 0) {
+		errno = EBUSY;
+		return -1;
+	}
+	return 0;
+}
+
+int
+kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event)
+{
+	struct kvm_vcpu_events events;
+	int fd = kvm_vcpu_fd(vcpu);
+
+	if (event->type == VM_NMI)
+		return ioctl(fd, KVM_NMI, 0);
+	if (ioctl(fd, KVM_GET_VCPU_EVENTS, &events) == -1)
+		return -1;
+	if (events.exception.injected || events.interrupt.injected ||
+	    events.nmi.injected) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (event->type == VM_HW_INTR) {
+		if (kvm_event_interruptible(fd, &events) == -1)
+			return -1;
+		events.interrupt.injected = 1;
+		events.interrupt.nr = (uint8_t)event->vector;
+		events.interrupt.soft = 0;
+	} else {
+		events.exception.injected = 1;
+		events.exception.nr = (uint8_t)event->vector;
+		events.exception.has_error_code = event->has_error_code;
+		events.exception.error_code = event->error_code;
+	}
+	return ioctl(fd, KVM_SET_VCPU_EVENTS, &events);
+}

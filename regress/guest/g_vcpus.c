@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The vCPU threads and the event loop of the VM process, with a guest of two
+ * processors and a chip of the test's own.  What the chip keeps is guarded by
+ * the machine lock alone: ThreadSanitizer sees whether that holds.
+ */
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "check.h"
+#include "guest.h"
+#include "guest_vcpus.h"
+#include "pci/bus.h"
+#include "role/board.h"
+#include "role/vcpus.h"
+
+#define CPUS 2
+#define ROUNDS 300
+#define PORT 0xf0
+/* An event that does not come ends the test. */
+#define LIMIT_S 60
+
+static struct board board;
+static struct vcpus vcpus;
+
+/* The chip; machine lock. */
+static struct {
+	unsigned long count[CPUS]; /* writes of each processor */
+	unsigned int end; /* what port 0xf1 reads as */
+	struct watch *watch;
+	int fd; /* always readable */
+	unsigned long woken;
+} chip;
+
+/* The main thread's. */
+static bool held, ended;
+static enum vm_end end_reason;
+static char end_detail[VMD_DETAIL_MAX];
+
+static void
+chip_woken(void *arg, uint32_t events)
+{
+	(void)arg;
+	(void)events;
+	chip.woken++;
+}
+
+static uint64_t
+chip_read(void *arg, uint64_t offset, unsigned int len)
+{
+	(void)arg;
+	(void)offset;
+	(void)len;
+	return chip.end;
+}
+
+/* Chips add and remove watches while the main thread waits. */
+static void
+chip_write(void *arg, uint64_t offset, unsigned int len, uint64_t value)
+{
+	(void)arg;
+	(void)offset;
+	(void)len;
+	chip.count[value % CPUS]++;
+	if (chip.watch != NULL) {
+		watch_remove(board.watches, chip.watch);
+		chip.watch = NULL;
+	} else if (chip.count[0] % 16 == 0)
+		chip.watch = watch_add(
+		    board.watches, chip.fd, EPOLLIN, chip_woken, NULL);
+}
+
+static const struct bus_ops chip_ops = { .read = chip_read,
+	.write = chip_write };
+
+static void
+vcpus_ready(void *arg, uint32_t events)
+{
+	uint64_t count;
+
+	(void)arg;
+	(void)events;
+	if (read(vcpus.event_fd, &count, sizeof(count)) == -1)
+		return;
+	held = vcpus_are_held(&vcpus);
+	ended = vcpus_ended(&vcpus, &end_reason, end_detail);
+}
+
+static bool
+setup(struct guest *g)
+{
+	struct vm_params params = { .size = sizeof(params),
+		.memory_bytes = GUEST_MEMORY,
+		.ncpus = CPUS,
+		.flags = VM_IRQCHIP };
+	const struct boot_cpu cpu = { .mode = BOOT_RESET };
+
+	if ((g->kvm = vmm_open(NULL)) == -1 ||
+	    vm_create(g->kvm, &params, &board.vm) == -1 ||
+	    vm_copyin(
+		board.vm, guest_vcpus, GUEST_ENTRY, sizeof(guest_vcpus)) == -1)
+		return false;
+	pthread_mutex_init(&board.lock, NULL);
+	board.watches = watches_new(&board.lock);
+	board.machine.bus = bus_new();
+	chip.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	return board.machine.bus != NULL && chip.fd != -1 &&
+	    bus_add(board.machine.bus, BUS_PIO, PORT, 2, "chip", &chip_ops,
+		NULL) == 0 &&
+	    vcpus_init(&vcpus, &board, CPUS, &cpu) == 0 &&
+	    guest_enter(vcpus.vcpu[0]) == 0 &&
+	    watch_add(board.watches, vcpus.event_fd, EPOLLIN, vcpus_ready,
+		NULL) != NULL &&
+	    vcpus_start(&vcpus) == 0;
+}
+
+static unsigned long
+counted(void)
+{
+	unsigned long n = 0;
+
+	pthread_mutex_lock(&board.lock);
+	for (unsigned int i = 0; i < CPUS; i++)
+		n += chip.count[i];
+	pthread_mutex_unlock(&board.lock);
+	return n;
+}
+
+/* The vCPUs have each written n times more. */
+static void
+let_run(unsigned long n)
+{
+	unsigned long before[CPUS], least;
+
+	pthread_mutex_lock(&board.lock);
+	memcpy(before, chip.count, sizeof(before));
+	pthread_mutex_unlock(&board.lock);
+	do {
+		usleep(100);
+		pthread_mutex_lock(&board.lock);
+		least = n;
+		for (unsigned int i = 0; i < CPUS; i++)
+			if (chip.count[i] - before[i] < least)
+				least = chip.count[i] - before[i];
+		pthread_mutex_unlock(&board.lock);
+	} while (least < n);
+}
+
+static void
+hold(bool locked)
+{
+	held = false;
+	if (locked)
+		pthread_mutex_lock(&board.lock);
+	vcpus_hold(&vcpus);
+	if (locked)
+		pthread_mutex_unlock(&board.lock);
+	while (!held && !ended)
+		watches_wait(board.watches);
+}
+
+/* Held vCPUs are this thread's to look at, and stand in the guest's code. */
+static bool
+registers_are_sane(void)
+{
+	struct vcpu_sregs s;
+	struct vcpu_regs r;
+
+	for (unsigned int i = 0; i < CPUS; i++) {
+		if (vcpu_get_regs(vcpus.vcpu[i], &r) == -1 ||
+		    vcpu_get_sregs(vcpus.vcpu[i], &s) == -1 ||
+		    s.cs.base + r.rip < GUEST_ENTRY ||
+		    s.cs.base + r.rip >= GUEST_ENTRY + sizeof(guest_vcpus))
+			return false;
+	}
+	return true;
+}
+
+static void
+holds_and_goes_on(void)
+{
+	struct guest g;
+	unsigned int moved = 0, strange = 0;
+
+	GUEST_NEEDS_KVM();
+	REQUIRE(setup(&g));
+	vcpus_resume(&vcpus, false);
+	let_run(10);
+	for (unsigned int i = 0; i < ROUNDS && !ended; i++) {
+		unsigned long n;
+
+		hold(i % 2 == 0);
+		n = counted();
+		strange += !registers_are_sane();
+		if (i % 8 == 0)
+			usleep(200);
+		moved += counted() != n;
+		vcpus_resume(&vcpus, true);
+		/* Else the next hold comes before the threads are awake. */
+		if (i % 3 == 0)
+			let_run(1);
+	}
+	CHECK(!ended);
+	CHECK_EQ(moved, 0);
+	CHECK_EQ(strange, 0);
+	let_run(10);
+	CHECK(chip.woken > 0);
+}
+
+static void
+ends_by_a_triple_fault(void)
+{
+	unsigned long n;
+
+	GUEST_NEEDS_KVM();
+	held = false;
+	pthread_mutex_lock(&board.lock);
+	chip.end = 1;
+	pthread_mutex_unlock(&board.lock);
+	/* Not only when told so: the lock must do. */
+	while (!vcpus_ended(&vcpus, &end_reason, end_detail))
+		usleep(10);
+	while (!held)
+		watches_wait(board.watches);
+	CHECK_EQ(end_reason, END_REBOOT);
+	CHECK_STR(end_detail, "triple fault");
+	/* There is nothing to go on with. */
+	n = counted();
+	vcpus_resume(&vcpus, true);
+	usleep(20000);
+	CHECK(vcpus_are_held(&vcpus));
+	CHECK_EQ(counted(), n);
+}
+
+int
+main(void)
+{
+	alarm(LIMIT_S);
+	TEST(holds_and_goes_on);
+	TEST(ends_by_a_triple_fault);
+	return CHECK_EXIT();
+}

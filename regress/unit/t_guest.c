@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What vmm lets by of what the processes of a VM say.
+ */
+#include <string.h>
+
+#include "check.h"
+#include "ipc/log.h"
+#include "ipc/vmspec.h"
+#include "role/guest.h"
+
+static unsigned int lines;
+static char process[64], text[VMD_LOGLINE_MAX + 1];
+
+static void
+to_parent(void *arg, enum msg_type type, uint32_t vm_id, const void *payload,
+    size_t len, const void *tail, size_t tail_len)
+{
+	const struct msg_log_line *l = payload;
+
+	(void)arg;
+	CHECK_EQ(type, MSG_LOG_LINE);
+	CHECK_EQ(vm_id, 7);
+	CHECK_EQ(len, sizeof(*l));
+	lines++;
+	memcpy(process, l->process, sizeof(l->process));
+	memcpy(text, tail, tail_len);
+	text[tail_len] = '\0';
+}
+
+static struct guest_host host = { .to_parent = to_parent };
+
+static struct guest *
+guest(void)
+{
+	struct vmspec *s = vmspec_new();
+
+	memcpy(s->start.target.name, "web1", sizeof("web1"));
+	lines = 0;
+	return guest_new(&host, 7, s);
+}
+
+static void
+say(struct guest_proc *p, uint32_t level, const char *as, const char *what)
+{
+	struct msg_log_line l = { .level = level };
+	struct msg m = { .type = MSG_LOG_LINE,
+		.fd = -1,
+		.peerid = 3,
+		.payload = &l,
+		.tail = what,
+		.tail_len = strlen(what) };
+
+	memcpy(l.process, as, strlen(as));
+	vmm_from_vm[MSG_LOG_LINE](p, &m);
+}
+
+static void
+a_line_is_of_who_sent_it(void)
+{
+	struct guest *g = guest();
+	struct guest_proc vm = { .guest = g, .role = ROLE_VM };
+	struct guest_proc disk = {
+		.guest = g, .role = ROLE_BLK, .kind = DEVICE_BLK, .index = 1
+	};
+	struct guest_proc rng = {
+		.guest = g, .role = ROLE_BLK, .kind = DEVICE_RNG
+	};
+
+	say(&vm, LOG_LEVEL_INFO, "control", "uid 0: hello");
+	CHECK_STR(process, "vm web1");
+	CHECK_STR(text, "uid 0: hello");
+	say(&disk, LOG_LEVEL_WARN, "vmd", "x");
+	CHECK_STR(process, "blk1/web1");
+	say(&rng, LOG_LEVEL_WARN, "", "x");
+	CHECK_STR(process, "rng0/web1");
+	CHECK_EQ(lines, 3);
+	guest_free(g);
+}
+
+static void
+a_flood_is_held_back(void)
+{
+	struct guest *g = guest(), *other;
+	struct guest_proc p = { .guest = g, .role = ROLE_VM };
+	struct guest_proc disk = { .guest = g, .role = ROLE_BLK };
+	struct guest_proc bystander = { .role = ROLE_VM };
+
+	for (unsigned int i = 0; i < 10000; i++) {
+		say(&p, LOG_LEVEL_WARN, "", "x");
+		say(&disk, i % 3, "", "y");
+	}
+	CHECK(lines >= 100 && lines < 200);
+	CHECK(g->lines.held > 1000);
+	bystander.guest = other = guest();
+	say(&bystander, LOG_LEVEL_WARN, "", "I am served");
+	CHECK_EQ(lines, 1);
+	guest_free(g);
+	guest_free(other);
+}
+
+static void
+verbose_lines_are_asked_for(void)
+{
+	struct guest *g = guest();
+	struct guest_proc p = { .guest = g, .role = ROLE_VM };
+
+	log_setverbose(0);
+	say(&p, LOG_LEVEL_DEBUG, "", "x");
+	say(&p, UINT32_MAX, "", "x");
+	CHECK_EQ(lines, 0);
+	log_setverbose(1);
+	say(&p, LOG_LEVEL_DEBUG, "", "x");
+	say(&p, LOG_LEVEL_TRACE, "", "x");
+	CHECK_EQ(lines, 1);
+	log_setverbose(0);
+	guest_free(g);
+}
+
+int
+main(void)
+{
+	TEST(a_line_is_of_who_sent_it);
+	TEST(a_flood_is_held_back);
+	TEST(verbose_lines_are_asked_for);
+	return CHECK_EXIT();
+}
