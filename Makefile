@@ -2,6 +2,7 @@
 #
 #	O=dir		build folder (default build, build-san with SAN=1)
 #	SAN=1		AddressSanitizer and UBSan;  SAN=thread: ThreadSanitizer
+#	FAULT=1		libvmm in which the Nth system call fails, for tests
 #	CC=clang	gcc and clang both build without a warning
 #	PREFIX, DESTDIR	where `make install` puts things
 
@@ -9,7 +10,8 @@ VERSION = 0.1
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 SAN ?=
-O ?= build$(if $(SAN),-san$(if $(filter thread,$(SAN)),-thread))
+FAULT ?=
+O ?= build$(if $(SAN),-san$(if $(filter thread,$(SAN)),-thread))$(if $(FAULT),-fault)
 CC = gcc
 CLANG = clang
 BISON = bison
@@ -60,11 +62,18 @@ LDFLAGS_ALL = $(LDHARDEN) $(SANFLAGS) $(LDFLAGS)
 # --- the floors, lowest first: a folder is an archive ----------------------
 FLOORS = compat libvmm vmd/net vmd/image vmd/jail vmd/ipc vmd/pci vmd/boot \
 	vmd/chip vmd/dev vmd/conf vmd/role
-srcs = $(wildcard $(1)/*.c) $(if $(filter libvmm,$(1)),$(wildcard libvmm/kvm/*.c))
+srcs = $(wildcard $(1)/*.c) $(if $(filter libvmm,$(1)),$(wildcard $(addsuffix /*.c,$(LIBVMM_PARTS))))
+LIBVMM_PARTS = libvmm/kvm $(if $(FAULT),libvmm/fault)
 objs = $(patsubst %.c,$(O)/%.o,$(call srcs,$(1)))
 archive = $(O)/$(subst /,-,$(1)).a
 LIBS = $(foreach f,$(FLOORS),$(call archive,$(f)))
 VMD_LINK = -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS) -lpthread
+
+# Every file of libvmm but the one that makes the faults.
+ifneq ($(FAULT),)
+LIBVMM_FAULTY = $(filter-out libvmm/fault/%,$(call srcs,libvmm))
+$(patsubst %.c,$(O)/%.o,$(LIBVMM_FAULTY)): CPPFLAGS_ALL += -DFAULT_INJECT -include libvmm/fault/fault.h
+endif
 
 define floor
 $$(call archive,$(1)): $$(call objs,$(1)) $$(if $$(filter vmd/conf,$(1)),$$(O)/gen/parse.o)

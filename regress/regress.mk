@@ -7,7 +7,9 @@
 
 programs = $(patsubst %.c,$(O)/%,$(wildcard $(1)))
 UNIT = $(call programs,regress/unit/t_*.c)
-GUEST = $(call programs,regress/guest/g_*.c)
+GUEST = $(filter-out $(O)/regress/guest/g_fault,$(call programs,regress/guest/g_*.c)) $(FAULTY)
+# In a build of its own, where libvmm can be told to fail.
+FAULTY = $(O)/$(if $(FAULT),,fault/)regress/guest/g_fault
 SANDBOX = $(call programs,regress/sandbox/s_*.c)
 REPLAY = $(patsubst regress/fuzz/fuzz_%.c,$(O)/regress/fuzz/replay_%,$(wildcard regress/fuzz/fuzz_*.c))
 BENCH = $(call programs,regress/bench/bench_*.c)
@@ -33,6 +35,14 @@ $(O)/gen/guest_%.h: $(O)/gen/guest_%.bin
 $(O)/regress/guest/g_%: regress/guest/g_%.c $(LIBS) | $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+
+$(O)/regress/guest/g_fault: regress/guest/g_fault.c $(call archive,libvmm) | $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $< $(call archive,libvmm) -lpthread
+ifeq ($(FAULT),)
+$(FAULTY): faulty
+	@$(MAKE) --no-print-directory FAULT=1 SAN= O=$(O)/fault $@
+endif
 
 $(O)/regress/sandbox/s_%: regress/sandbox/s_%.c $(LIBS)
 	@mkdir -p $(@D)
@@ -159,6 +169,6 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 	    -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 \
 	    $(O)/fuzz/found/$(TARGET) regress/fuzz/corpus/$(TARGET)
 
-.PHONY: docs unit config update-ok guest library unit-programs tsan-programs assets \
+.PHONY: faulty docs unit config update-ok guest library unit-programs tsan-programs assets \
 	test suite demo demo-built lint \
 	lint-checks bench bench-built fuzz

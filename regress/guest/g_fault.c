@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Each system call and allocation of libvmm fails once: a life of a VM is
+ * tried again and again with the 1st, 2nd, 3rd ... call failing until it needs
+ * no more calls than that.  Whatever failed is reported with the errno of the
+ * failure, and no descriptor, mapping or memory stays.  Needs a build with
+ * FAULT=1.
+ */
+#include <malloc.h>
+#include <sys/eventfd.h>
+
+#include "../../libvmm/fault/fault.h"
+#include "check.h"
+#include "guest.h"
+#include "guest_spin.h"
+
+#define WRITER 0x1100 /* where guest_spin writes to a port */
+#define FAILURE ENOMEM
+#define BEYOND_HOLE (VMM_LOWMEM_END + 0x100000)
+
+struct life {
+	int kvm;
+	int event;
+	int file;
+	struct vm *vm;
+	struct vcpu *vcpu;
+};
+
+static int
+step_host(struct life *l)
+{
+	l->kvm = vmm_open(NULL);
+	return l->kvm == -1 ? -1 : vmm_cancel_signal_init(0);
+}
+
+static int
+step_probe(struct life *l)
+{
+	struct vmm_probe probe;
+
+	return vmm_probe(l->kvm, &probe);
+}
+
+static int
+step_vm(struct life *l)
+{
+	struct vm_params params = { .size = sizeof(params),
+		.memory_bytes = GUEST_MEMORY,
+		.ncpus = 1,
+		.flags = VM_IRQCHIP | VM_PIT };
+
+	if (vm_create(l->kvm, &params, &l->vm) == -1)
+		return -1;
+	return vcpu_open(l->vm, 0, &l->vcpu);
+}
+
+static int
+step_memory(struct life *l)
+{
+	struct vm *vm = l->vm;
+	uint8_t byte = 1;
+
+	if (vm_map_memory(vm, 0x100000, 0x1000, -1, 0, VMM_PROT_ALL) == -1 ||
+	    vm_map_memory(vm, 0x400000, 4 << 20, -1, 0, VMM_PROT_ALL) == -1 ||
+	    vm_map_memory(vm, 0x200000, 0x1000, l->file, 0, VMM_PROT_READ) ==
+		-1)
+		return -1;
+	if (vm_copyin(vm, &byte, 0x100000, 1) == -1 ||
+	    vm_unmap_memory(vm, 0x100000, 0x1000) == -1)
+		return -1;
+	return vm_copyin(vm, guest_spin, GUEST_ENTRY, sizeof(guest_spin));
+}
+
+static int
+step_interrupts(struct life *l)
+{
+	struct vm_ioevent io = { .space = VMM_PIO, .addr = 0x80, .len = 1 };
+	uint32_t route;
+
+	if (vm_irqfd_add(l->vm, l->event, 5, -1) == -1 ||
+	    vm_irqfd_remove(l->vm, l->event, 5) == -1 ||
+	    vm_irqfd_msi(l->vm, l->event, 0xfee00000, 0x50, &route) == -1 ||
+	    vm_irqfd_update(l->vm, route, 0xfee00000, 0x51) == -1 ||
+	    vm_irqfd_remove(l->vm, l->event, route) == -1)
+		return -1;
+	if (vm_ioeventfd_add(l->vm, l->event, &io) == -1 ||
+	    vm_ioeventfd_del(l->vm, l->event, &io) == -1 ||
+	    vm_irq_line(l->vm, 5, true) == -1)
+		return -1;
+	return vm_raise_msi(l->vm, 0xfee00000, 0x50);
+}
+
+static int
+step_state(struct life *l)
+{
+	uint64_t value;
+
+	if (vcpu_reset(l->vcpu) == -1 || vm_reset_chips(l->vm) == -1 ||
+	    vm_clock_get(l->vm, &value) == -1 ||
+	    vm_clock_set(l->vm, value) == -1 ||
+	    vcpu_clock_paused(l->vcpu) == -1)
+		return -1;
+	if (vcpu_get_msr(l->vcpu, 0x277, &value) == -1 ||
+	    vcpu_set_msr(l->vcpu, 0x277, value) == -1 ||
+	    vm_get_register(l->vcpu, VM_REG_GUEST_DR7, &value) == -1 ||
+	    vm_set_register(l->vcpu, VM_REG_GUEST_DR7, value) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+step_run(struct life *l)
+{
+	struct vcpu_regs regs = { .rip = WRITER, .rflags = 2 };
+	struct vm_exit e;
+
+	if (guest_enter(l->vcpu) == -1 || vcpu_set_regs(l->vcpu, &regs) == -1 ||
+	    vm_run(l->vcpu, &e) == -1)
+		return -1;
+	return vcpu_complete(l->vcpu, &e);
+}
+
+/* More RAM than there is below the hole, so that it has two parts. */
+static int
+step_large(struct life *l)
+{
+	struct vm_params params = { .size = sizeof(params), .ncpus = 1 };
+
+	l->kvm = vmm_open(NULL);
+	if (l->kvm == -1 || vm_create(l->kvm, &params, &l->vm) == -1)
+		return -1;
+	return vm_setup_memory(l->vm, BEYOND_HOLE);
+}
+
+static int (*const life_whole[])(struct life *) = { step_host, step_vm,
+	step_memory, step_interrupts, step_state, step_run, NULL };
+static int (*const life_large[])(struct life *) = { step_large, NULL };
+static int (*const life_probe[])(
+    struct life *) = { step_host, step_probe, NULL };
+
+/* What must be the same before and after. */
+struct holdings {
+	int fds;
+	uint64_t mapped; /* bytes, the heap aside */
+};
+
+static struct holdings
+holdings_now(void)
+{
+	struct holdings h = { .fds = guest_count_fds() };
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long from, to;
+	char line[512];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2 &&
+		    strstr(line, "[heap]") == NULL)
+			h.mapped += to - from;
+	if (f != NULL)
+		fclose(f);
+	return h;
+}
+
+/* One life; 0, or the errno that ended it. */
+static int
+live(int (*const *step)(struct life *), int event, int file)
+{
+	struct life l = { .kvm = -1, .event = event, .file = file };
+	int err = 0;
+
+	for (; err == 0 && *step != NULL; step++)
+		if ((*step)(&l) == -1)
+			err = errno;
+	vm_destroy(l.vm);
+	if (l.kvm != -1)
+		close(l.kvm);
+	return err;
+}
+
+/*
+ * may_bear: how many failures the life survives, -1: any number.  Of a region,
+ * libvmm can do without the madvise that keeps it out of core files.
+ */
+static void
+walk_once(int (*const *steps)(struct life *), int may_bear)
+{
+	int event = eventfd(0, EFD_CLOEXEC), file, err, borne = 0;
+	struct holdings before, after;
+	uint64_t n;
+
+	file = memfd_create("file", MFD_CLOEXEC);
+	REQUIRE(event != -1 && file != -1 && ftruncate(file, 0x1000) == 0);
+	vmm_fault_set(0, 0);
+	REQUIRE(live(steps, event, file) == 0);
+	before = holdings_now();
+	for (n = 1;; n++) {
+		vmm_fault_set(n, FAILURE);
+		err = live(steps, event, file);
+		if (vmm_fault_count() < n)
+			break;
+		after = holdings_now();
+		if (err != FAILURE && err != 0)
+			printf(
+			    "# call %u: %s\n", (unsigned int)n, strerror(err));
+		CHECK(err == FAILURE || err == 0);
+		borne += err == 0;
+		CHECK_EQ(after.fds, before.fds);
+		CHECK_EQ(after.mapped, before.mapped);
+	}
+	CHECK_EQ(err, 0);
+	CHECK(n > 10);
+	CHECK(may_bear == -1 || borne == may_bear);
+	vmm_fault_set(0, 0);
+	printf("# %u calls, each failed once; %d failures were borne\n",
+	    (unsigned int)n - 1, borne);
+	close(event);
+	close(file);
+}
+
+/*
+ * Twice: after the first time malloc has put aside what it ever will, so what
+ * the second adds to the memory in use stays for ever.
+ */
+static void
+walk(int (*const *steps)(struct life *), int may_bear)
+{
+	uint64_t allocated;
+
+	walk_once(steps, may_bear);
+	allocated = mallinfo2().uordblks;
+	walk_once(steps, may_bear);
+	CHECK_EQ(mallinfo2().uordblks, allocated);
+}
+
+static void
+test_whole_life(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_whole, 4);
+}
+
+static void
+test_memory_in_two_parts(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_large, 2);
+}
+
+/* What a probe cannot ask is what the host does not have. */
+static void
+test_probe(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_probe, -1);
+}
+
+int
+main(void)
+{
+	static char buffer[BUFSIZ];
+
+	/* Else the first line printed would count as memory that stays. */
+	(void)setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
+	TEST(test_whole_life);
+	TEST(test_memory_in_two_parts);
+	TEST(test_probe);
+	return CHECK_EXIT();
+}
