@@ -171,6 +171,8 @@ setup:
 
 /* One request by the descriptors, to its end. */
 request:
+	movb	interrupts, %al
+	movb	%al, before
 	movl	$3, HEADER + 8		/* sector */
 	movl	$0, HEADER + 12
 	movb	$0xee, STATUS
@@ -193,9 +195,15 @@ request:
 	hlt
 	jmp	1b
 2:	sti
-	/* The interrupt may be on its way still. */
+	/* The interrupt comes behind the ring, and may be on its way still. */
+	movw	$50000, %cx
+3:	movb	interrupts, %al
+	cmpb	before, %al
+	jne	4f
 	nop
-	ret
+	decw	%cx
+	jnz	3b
+4:	ret
 
 wrong:
 	port	0xff, 1
@@ -230,4 +238,6 @@ gdt_pointer:
 	.word	gdt_pointer - gdt - 1
 	.long	gdt
 interrupts:
+	.byte	0
+before:
 	.byte	0
