@@ -24,6 +24,7 @@
 #include "jail/jail.h"
 #include "role/board.h"
 #include "role/child.h"
+#include "role/hold.h"
 #include "role/role.h"
 #include "role/vcpus.h"
 #include "vmm.h"
@@ -55,12 +56,12 @@ struct vm_role {
 	struct child child;
 	struct board board;
 	struct vcpus vcpus;
+	struct hold hold;
 	struct vmspec *spec;
 	enum vm_phase phase;
 	int limit_fd; /* timerfd: the time of the phase, or to stop, is up */
 	unsigned int stopping; /* devices that have not stopped yet */
 	bool stop_asked;
-	uint64_t guest_clock; /* kvm-clock while paused */
 	/* Links that arrived before the board was there. */
 	struct vm_device waiting[BOARD_DEVICES_MAX];
 	unsigned int nwaiting;
@@ -206,7 +207,7 @@ vm_run_guest(struct vm_role *r)
 		vm_fail_errno(r, VM_ERROR_FAILED, "cannot seal the sandbox");
 	vm_limit(r, 0);
 	r->phase = VM_RUNS;
-	vcpus_resume(&r->vcpus, false);
+	hold_drop(&r->hold, HOLD_START);
 	child_send(&r->child, MSG_VM_READY, 0, -1, &ok, sizeof(ok), NULL, 0);
 }
 
@@ -220,10 +221,12 @@ vm_device_ready(void *arg)
 		vm_run_guest(r);
 }
 
-/* All vCPUs are held: now the devices, which nobody drives any more. */
+/* The guest stands still: now the devices, which nobody drives any more. */
 static void
-vm_pause_devices(struct vm_role *r)
+vm_pause_devices(void *arg)
 {
+	struct vm_role *r = arg;
+
 	r->stopping = r->board.devices;
 	for (unsigned int i = 0; i < r->board.devices; i++)
 		virtio_stop(r->board.device[i]);
@@ -244,9 +247,7 @@ vm_vcpus_ready(void *arg, uint32_t events)
 		log_info("vm", "ends: %s", detail);
 		vm_exit(r, reason, VM_ERROR_OK, detail);
 	}
-	if (r->phase == VM_PAUSING && r->stopping == 0 &&
-	    vcpus_are_held(&r->vcpus))
-		vm_pause_devices(r);
+	hold_check(&r->hold);
 }
 
 static void
@@ -276,6 +277,7 @@ vm_build(struct vm_role *r)
 	vm_load(r, &cpu);
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
+	hold_init(&r->hold, &r->board, &r->vcpus);
 	vm_watch(r, r->vcpus.event_fd, vm_vcpus_ready);
 	vmspec_free(r->spec);
 	r->spec = NULL;
@@ -384,7 +386,7 @@ vm_pause(void *arg, struct msg *m)
 	r->phase = VM_PAUSING;
 	r->stopping = 0;
 	vm_limit(r, PAUSE_S);
-	vcpus_hold(&r->vcpus);
+	hold_take(&r->hold, HOLD_PAUSE, vm_pause_devices, r);
 }
 
 /* What has stopped for a pause goes on; who waits for the pause hears why. */
@@ -396,7 +398,7 @@ vm_pause_abandon(struct vm_role *r, enum vm_error error)
 		virtio_continue(r->board.device[i]);
 	r->stopping = 0;
 	r->phase = VM_RUNS;
-	vcpus_resume(&r->vcpus, vcpus_are_held(&r->vcpus));
+	hold_drop(&r->hold, HOLD_PAUSE);
 	vm_state(r, VM_RUNNING, error);
 }
 
@@ -419,10 +421,7 @@ vm_device_stopped(void *arg)
 
 	if (r->phase != VM_PAUSING || r->stopping == 0 || --r->stopping > 0)
 		return;
-	if (vm_clock_get(r->board.vm, &r->guest_clock) == -1)
-		log_warn("vm", "reading the guest's clock");
 	vm_limit(r, 0);
-	board_clock_stop(&r->board);
 	r->phase = VM_IS_PAUSED;
 	vm_state(r, VM_PAUSED, VM_ERROR_OK);
 }
@@ -437,13 +436,10 @@ vm_unpause(void *arg, struct msg *m)
 		vm_state(r, VM_RUNNING, VM_ERROR_NOT_PAUSED);
 		return;
 	}
-	if (vm_clock_set(r->board.vm, r->guest_clock) == -1)
-		log_warn("vm", "setting the guest's clock");
-	board_clock_start(&r->board);
 	for (unsigned int i = 0; i < r->board.devices; i++)
 		virtio_continue(r->board.device[i]);
 	r->phase = VM_RUNS;
-	vcpus_resume(&r->vcpus, true);
+	hold_drop(&r->hold, HOLD_PAUSE);
 	vm_state(r, VM_RUNNING, VM_ERROR_OK);
 }
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who keeps the guest from running, and its clocks meanwhile.
+ *
+ * Runs in the VM process's main thread, with the machine lock.  A guest may
+ * be held by several at a time, each for its own reason; it stands still, its
+ * clocks too, from the moment that all vCPUs stopped until the last of them
+ * lets go.
+ */
+#ifndef HOLD_H
+#define HOLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct board;
+struct vcpus;
+
+enum holder {
+	HOLD_START, /* it has not begun; vcpus_start() leaves it so */
+	HOLD_PAUSE, /* vmctl pause */
+	HOLD__COUNT
+};
+
+struct hold {
+	struct board *board;
+	struct vcpus *vcpus;
+	unsigned int holders; /* bits 1 << enum holder */
+	unsigned int asked; /* of these: who has not heard that it stands */
+	bool still; /* all vCPUs and the clocks stand */
+	uint64_t guest_clock; /* kvm-clock in ns, while still */
+	struct {
+		void (*still)(void *arg);
+		void *arg;
+	} who[HOLD__COUNT];
+};
+
+/* Borrows both; held by HOLD_START. */
+void hold_init(struct hold *, struct board *, struct vcpus *);
+/*
+ * Stops the guest for who, and calls still(arg) once it stands, later and
+ * unless who has let go before.  Taken twice is taken once.
+ */
+void hold_take(
+    struct hold *, enum holder who, void (*still)(void *arg), void *arg);
+/* Lets go; the guest runs if nobody else holds it. */
+void hold_drop(struct hold *, enum holder who);
+bool hold_is_taken(const struct hold *, enum holder who);
+/* vCPUs may have stopped: tells those who wait for it. */
+void hold_check(struct hold *);
+
+#endif /* HOLD_H */
