@@ -25,6 +25,7 @@ crash()
 	n=0
 	while [ $n -lt "$1" ]; do
 		pid=$(column lost PID)
+		[ -n "$pid" ] || return 1
 		type_keys lost x
 		wait_for 5 gone "$pid" || return 1
 		n=$((n + 1)) ups=$((ups + 1))

@@ -38,7 +38,8 @@ expect 'priv cannot be started' wait_for 5 logged 'cannot start priv'
 without=$(holdings)
 
 truncate -s 4M "$work/early.img"
-expect 'meanwhile a VM with a tap does not start' says 'cannot' \
+expect 'meanwhile a VM with a tap does not start' \
+    says 'tap2: priv, which sets it up, is being restarted' \
     ctl start -m 32M -d "$work/early.img" -i 1 -N tap early
 expect 'and is not there' unknown early
 expect 'nor its tap' [ "$(taps)" -eq 2 ]

@@ -263,8 +263,9 @@ vmstart_tap(struct vmstart *st, unsigned int index)
 	vmspec_put(st->spec, VM_FILE_TAP, index, fd, 0);
 	strlcpy(nic->ifname, ifname, sizeof(nic->ifname));
 	if (vmstart_tap_set(st->parent, st->v, st->spec, index) == -1)
-		return vmstart_error(
-		    st, VM_ERROR_TAP_FAILED, errno, "%s", ifname);
+		return vmstart_error(st, VM_ERROR_TAP_FAILED, 0,
+		    "%s: priv, which sets it up, is being restarted: try again",
+		    ifname);
 	return VM_ERROR_OK;
 }
 
