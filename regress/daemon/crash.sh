@@ -50,7 +50,7 @@ expect 'a fifth time, the third within 6 s' crash 1 last
 expect 'it is not up again' wait_for 5 unknown lost
 expect 'the log says that' logged 'lost (vm [0-9]*): restarted too quickly'
 expect 'and that it crashed' logged 'lost (vm [0-9]*) crashed: KVM cannot'
-expect 'who waited hears of it' wait_for 5 gone "$waiter"
+expect 'who waited hears of it' wait_for 5 gone "$waiter" || kill "$waiter"
 wait "$waiter"
 status=$?
 expect 'with status 1' [ $status -eq 1 ]
