@@ -214,8 +214,13 @@ parent_respawn(struct parent_proc *c)
 {
 	const struct timeval later = { .tv_sec = RESPAWN_S };
 
-	if (c->parent->ending || parent_spawn(c) == 0)
+	if (c->parent->ending)
 		return;
+	if (parent_spawn(c) == 0) {
+		if (c->role == ROLE_PRIV)
+			vmstart_taps_again(c->parent);
+		return;
+	}
 	log_warn("vmd", "cannot start %s, trying again", role_name(c->role));
 	if (event_base_once(c->parent->base, -1, EV_TIMEOUT, parent_respawn_cb,
 		c, &later) == -1)

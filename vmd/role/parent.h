@@ -109,6 +109,8 @@ void vmstart_stop(struct parent *, struct vment *, bool force);
 /* The same VM again, as it was started, for a guest that reset itself.  -1
  * with errno. */
 int vmstart_again(struct parent *, struct vment *);
+/* Asks a new priv for the taps that the last one did not come to. */
+void vmstart_taps_again(struct parent *);
 
 /* --- vmlife.c ---------------------------------------------------------------
  */
