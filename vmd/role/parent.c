@@ -29,6 +29,7 @@
 
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
+#include "role/notify.h"
 
 #define ENDING_S 10
 #define REAP_MS 1000
@@ -288,6 +289,7 @@ parent_end(struct parent *p)
 		return;
 	log_info("vmd", "terminating");
 	p->ending = true;
+	notify_stopping(p->notify_fd);
 	TAILQ_FOREACH(v, &p->vms.vms, entry)
 		if (!vment_is_stopped(v))
 			vmstart_stop(p, v, true);
@@ -499,6 +501,7 @@ parent_main(const struct parent_options *o)
 		fatal("vmd", "cannot prepare the sandbox");
 	parent_limits();
 	parent_listen(&p);
+	p.notify_fd = notify_open();
 	if ((p.base = event_base_new()) == NULL)
 		fatalx("vmd", "no event loop");
 	parent_signals(&p);
@@ -513,6 +516,7 @@ parent_main(const struct parent_options *o)
 	log_info("vmd", "startup, socket %s", p.socket_path);
 	if (ready_fd != -1)
 		parent_background(ready_fd);
+	notify_ready(p.notify_fd);
 	event_base_dispatch(p.base);
 	parent_reap_all(&p);
 	vmlist_fini(&p.vms);

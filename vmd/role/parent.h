@@ -64,6 +64,7 @@ struct parent {
 	int listen_fd;
 	int root_fd; /* the empty directory of the jails */
 	int exe_fd;
+	int notify_fd; /* of the service manager; -1: none */
 	bool kvm_sent; /* vmm has the descriptor */
 	unsigned int vmm_jail_flags;
 	bool ending; /* the daemon shuts down */
