@@ -29,8 +29,11 @@ struct session {
 	TAILQ_ENTRY(session) entry;
 	uint32_t id;
 	uid_t uid;
+	gid_t gid;
 	struct vmspec *spec; /* being described; NULL: nothing */
 	enum vm_error spec_error;
+	unsigned int ngroups; /* besides gid */
+	gid_t groups[];
 };
 
 /* One of the parent's own children: control, priv, vmm. */
