@@ -306,7 +306,7 @@ parent_reap_all(struct parent *p)
 	const struct timespec pause = { .tv_nsec = REAP_STEP_MS * 1000000 };
 	int64_t until = parent_now_ms() + REAP_MS;
 
-	unlink(p->socket_path);
+	parent_socket_remove(p);
 	for (int i = 0; i < PROC__COUNT; i++)
 		msg_link_fini(&p->proc[i].link);
 	for (int i = 0; i < PROC__COUNT; i++) {
