@@ -20,9 +20,17 @@ mv "$work/moved" "$VMD_SOCKET"
 expect 'the first serves on after that' vmd_answers
 
 # One that died leaves its socket: of several that come then, one takes it.
+all=$(descendants "$vmd_pid")
 kill -9 "$vmd_pid"
 wait "$vmd_pid" 2>/dev/null
-expect 'one that was killed leaves its socket' [ -S "$VMD_SOCKET" ]
+none_left()
+{
+	for p in $all; do
+		gone "$p" || return 1
+	done
+}
+expect 'one that was killed is gone' wait_for 5 none_left
+expect 'it leaves its socket' [ -S "$VMD_SOCKET" ]
 i=0 pids=
 while [ $i -lt 8 ]; do
 	"$VMD" -d -S "$VMD_SOCKET" -f "$work/vm.conf" >>"$work/race.log" 2>&1 &
@@ -53,12 +61,6 @@ for signal in TERM INT; do
 	expect "SIG$signal: with status 0" [ $status -eq 0 ]
 	expect "SIG$signal: the socket is gone" refuse [ -e "$VMD_SOCKET" ]
 	expect "SIG$signal: the lock, too" refuse [ -e "$VMD_SOCKET.lock" ]
-	none_left()
-	{
-		for p in $all; do
-			gone "$p" || return 1
-		done
-	}
 	expect "SIG$signal: every process is gone" wait_for 2 none_left
 	vmd_pid=
 done

@@ -45,6 +45,7 @@ struct parent_proc {
 	pid_t pid; /* 0: not running */
 	struct msg_link link;
 	int64_t started_ms;
+	bool was_up; /* has lived for longer than that once */
 	unsigned int deaths; /* in a row, each soon after its start */
 };
 
