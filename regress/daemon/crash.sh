@@ -23,13 +23,13 @@ ups=1
 crash()
 {
 	n=0
-	while [ $n -lt "$1" ]; do
+	while [ "$n" -lt "$1" ]; do
 		pid=$(column lost PID)
 		[ -n "$pid" ] || return 1
 		type_keys lost x
 		wait_for 5 gone "$pid" || return 1
 		n=$((n + 1)) ups=$((ups + 1))
-		[ $# -gt 1 ] || console_within 5 lost '^up' $ups || return 1
+		[ $# -gt 1 ] || console_within 5 lost '^up' "$ups" || return 1
 	done
 }
 expect 'it crashes twice and is up each time' crash 2
