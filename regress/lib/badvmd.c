@@ -7,14 +7,17 @@
  *   and one of uid 61011 twice; all others as it should;
  * - a VM with the kernel arguments "slow" takes 12 s to read its kernel, with
  *   "hang" for ever;
- * - once priv has died, the next BADVMD_SPAWNS tries to start it fail.
+ * - priv cannot be started while there is a file of the name that
+ *   BADVMD_NO_PRIV has.
  *
  * Linked with vmd's own main and archives, and --wrap.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "boot/boot.h"
 #include "jail/jail.h"
@@ -69,11 +72,12 @@ __wrap_boot_load(const struct boot_params *params, struct boot_result *result)
 pid_t
 __wrap_jail_spawn(const struct jail_spawn *spawn, int *pidfd)
 {
-	static unsigned int tries;
-	const char *fail = getenv("BADVMD_SPAWNS");
+	const char *path = getenv("BADVMD_NO_PRIV");
+	int fd;
 
-	if (spawn->js_role == ROLE_PRIV && fail != NULL && tries++ > 0 &&
-	    tries - 1 <= strtoul(fail, NULL, 10)) {
+	if (spawn->js_role == ROLE_PRIV && path != NULL &&
+	    (fd = open(path, O_RDONLY | O_CLOEXEC)) != -1) {
+		close(fd);
 		errno = EAGAIN;
 		return -1;
 	}
