@@ -44,7 +44,7 @@ one_left()
 	for p in $pids; do
 		gone "$p" || vmd_pid=$p left=$((left + 1))
 	done
-	[ $left -eq 1 ]
+	[ "$left" -eq 1 ]
 }
 expect 'of eight that begin at once one stays' wait_for 10 one_left
 expect 'the others say so' \

@@ -120,18 +120,18 @@ expect 'root may stop it' ctl stop -fw owned
 
 # The owning group.
 for user in $member $second; do
-	expect "$user is in its group: it starts it" as $user start shared
+	expect "$user is in its group: it starts it" as "$user" start shared
 	tty=/dev/$(column shared TTY)
 	expect "$user: the terminal is for the group, too" \
 	    [ "$(stat -c '%g %a' "$tty")" = "$group 660" ]
-	expect "$user pauses it" as $user pause shared
+	expect "$user pauses it" as "$user" pause shared
 	expect "$user: the owner, who did not start it, may not" \
 	    not_the_owner as $owner unpause shared
-	expect "$user unpauses it" as $user unpause shared
+	expect "$user unpauses it" as "$user" unpause shared
 	expect "$user: a stranger does not" \
 	    not_the_owner as $stranger stop -f shared
-	expect "$user stops it" as $user stop -fw shared
-	expect "$user may not start others" not_the_owner as $user start owned
+	expect "$user stops it" as "$user" stop -fw shared
+	expect "$user may not start others" not_the_owner as "$user" start owned
 done
 expect 'the groups of one who has over a thousand do not count' \
     not_the_owner as $crowded start shared
