@@ -13,6 +13,12 @@
 #define IOAPIC_PINS 24
 #define EXCEPTIONS 32
 #define VECTOR_NMI 2
+#define VECTOR_BP 3
+#define VECTOR_OF 4
+#define CR0_PE 0x1ULL
+#define RFLAGS_VM (1ULL << 17)
+#define EFER_LMA (1ULL << 10)
+#define GATE_PRESENT 0x8000U
 #define LAPIC_FIRST_VECTOR 16
 #define MSI_ADDRESS 0xfee00000ULL
 #define MSI_DEST_SHIFT 12
@@ -25,27 +31,87 @@ event_has_error_code(int vector)
 	    vector == 21;
 }
 
+/* EINVAL, or 0: an event that a CPU could have. */
+static int
+event_check(const struct vmm_event *event)
+{
+	int vector = event->vector;
+
+	if (vector < 0 || vector > UINT8_MAX)
+		return EINVAL;
+	switch (event->type) {
+	case VM_HW_EXCEPTION:
+		if (vector >= EXCEPTIONS || vector == VECTOR_NMI ||
+		    event->has_error_code != event_has_error_code(vector))
+			return EINVAL;
+		return 0;
+	case VM_SW_EXCEPTION:
+		if (vector != VECTOR_BP && vector != VECTOR_OF)
+			return EINVAL;
+		break;
+	case VM_HW_INTR:
+	case VM_NMI:
+	case VM_SW_INTR:
+		break;
+	default:
+		return EINVAL;
+	}
+	return event->has_error_code ? EINVAL : 0;
+}
+
+/*
+ * Whether INT n may use its gate: an interrupt from outside may use any, so
+ * the CPU will not look (SDM 3, 6.12.1.2).
+ */
+static int
+event_check_gate(struct vcpu *vcpu, int vector)
+{
+	struct vm_guest_paging paging;
+	struct vcpu_sregs s;
+	struct vm_fault fault;
+	uint64_t entry;
+	uint16_t gate;
+	int cpl;
+
+	if (vm_get_paging(vcpu, &paging) == -1 ||
+	    vcpu->be->get_sregs(vcpu, &s) == -1)
+		return -1;
+	if ((s.cr0 & CR0_PE) == 0)
+		return 0;
+	if ((paging.rflags & RFLAGS_VM) != 0) {
+		errno = ENOTSUP;
+		return -1;
+	}
+	entry = (s.efer & EFER_LMA) != 0 ? 16 : 8;
+	cpl = paging.cpl;
+	paging.cpl = 0;
+	if ((uint64_t)vector * entry + entry - 1 > s.idtr.limit) {
+		errno = EPERM;
+		return -1;
+	}
+	if (vm_copyout_gla(vcpu, &paging,
+		s.idtr.base + (uint64_t)vector * entry + 4, &gate, sizeof(gate),
+		&fault) == -1)
+		return -1;
+	if ((gate & GATE_PRESENT) == 0 || ((gate >> 13) & 3) < cpl) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
 static int
 event_inject(struct vcpu *vcpu, const struct vmm_event *event)
 {
-	int err = 0;
+	int err = event_check(event);
 
-	if (event->type == VM_SW_INTR || event->type == VM_SW_EXCEPTION)
-		err = ENOTSUP;
-	else if (event->vector < 0 || event->vector > UINT8_MAX)
-		err = EINVAL;
-	else if (event->type == VM_HW_EXCEPTION &&
-	    (event->vector >= EXCEPTIONS || event->vector == VECTOR_NMI ||
-		event->has_error_code != event_has_error_code(event->vector)))
-		err = EINVAL;
-	else if (event->type != VM_HW_EXCEPTION &&
-	    (event->has_error_code ||
-		(event->type != VM_HW_INTR && event->type != VM_NMI)))
-		err = EINVAL;
 	if (err != 0) {
 		errno = err;
 		return -1;
 	}
+	if ((event->type == VM_SW_INTR || event->type == VM_SW_EXCEPTION) &&
+	    event_check_gate(vcpu, event->vector) == -1)
+		return -1;
 	return vcpu->be->inject(vcpu, event);
 }
 
@@ -63,6 +129,32 @@ vm_inject_event2(
 {
 	struct vmm_event event = { type, vector, true, error_code };
 
+	return event_inject(vcpu, &event);
+}
+
+int
+vm_inject_exception(struct vcpu *vcpu, int vector, bool errcode_valid,
+    uint32_t errcode, bool restart_instruction)
+{
+	struct vmm_event event = { VM_HW_EXCEPTION, vector, errcode_valid,
+		errcode };
+	struct vcpu_regs before;
+	struct vm_exit exit;
+	int err = event_check(&event);
+
+	if (err != 0) {
+		errno = err;
+		return -1;
+	}
+	if (vcpu->be->get_regs(vcpu, &before) == -1)
+		return -1;
+	/* What the instruction asks beyond the last exit is dropped. */
+	do {
+		if (vcpu_complete(vcpu, &exit) == -1)
+			return -1;
+	} while (exit.reason != VM_EXIT_CANCELLED);
+	if (restart_instruction && vcpu->be->set_regs(vcpu, &before) == -1)
+		return -1;
 	return event_inject(vcpu, &event);
 }
 

@@ -80,6 +80,12 @@ fault_madvise(void *addr, size_t len, int advice)
 }
 
 int
+fault_mlock(const void *addr, size_t len)
+{
+	return vmm_fault() ? -1 : mlock(addr, len);
+}
+
+int
 fault_sigaction(int signo, const struct sigaction *new, struct sigaction *old)
 {
 	return vmm_fault() ? -1 : sigaction(signo, new, old);
@@ -107,6 +113,19 @@ void *
 fault_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	return vmm_fault() ? MAP_FAILED : mmap(addr, len, prot, flags, fd, off);
+}
+
+int
+fault_timer_create(clockid_t clock, struct sigevent *event, timer_t *timer)
+{
+	return vmm_fault() ? -1 : timer_create(clock, event, timer);
+}
+
+int
+fault_timer_settime(timer_t timer, int flags, const struct itimerspec *value,
+    struct itimerspec *old)
+{
+	return vmm_fault() ? -1 : timer_settime(timer, flags, value, old);
 }
 
 void *

@@ -58,7 +58,7 @@ struct cpuid_set;
 struct kvm_run;
 struct memmap_region;
 struct route_table;
-struct vmm_debugregs;
+struct vcpu_debugregs;
 struct vmm_event;
 
 /*
@@ -81,8 +81,9 @@ struct kvm_vcpu {
 
 /* The rows of vmm_backend_kvm; contracts in ../backend.h. */
 int kvm_host_probe(int fd, struct vmm_probe *probe);
-int kvm_vm_create(struct vm *vm, int fd);
-void kvm_vm_destroy(struct vm *vm);
+int kvm_host_check(int fd);
+int kvm_vm_create(struct vm *vm, int fd, int vm_fd);
+void kvm_vm_destroy(struct vm *vm, bool close_fd);
 int kvm_vm_make_chips(struct vm *vm);
 int kvm_vm_reset_chips(struct vm *vm);
 int kvm_vm_clock_get(struct vm *vm, uint64_t *ns);
@@ -98,8 +99,8 @@ int kvm_irq_irqfd(
 int kvm_irq_routes_set(struct vm *vm, const struct route_table *routes);
 int kvm_irq_ioeventfd(
     struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
-int kvm_vcpu_open(struct vcpu *vcpu);
-void kvm_vcpu_close(struct vcpu *vcpu);
+int kvm_vcpu_open(struct vcpu *vcpu, int fd);
+void kvm_vcpu_close(struct vcpu *vcpu, bool close_fd);
 int kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit);
 int kvm_run_complete(struct vcpu *vcpu, struct vm_exit *exit);
 void kvm_run_kick(struct vcpu *vcpu);
@@ -111,14 +112,28 @@ int kvm_state_get_regs(struct vcpu *vcpu, struct vcpu_regs *regs);
 int kvm_state_set_regs(struct vcpu *vcpu, const struct vcpu_regs *regs);
 int kvm_state_get_sregs(struct vcpu *vcpu, struct vcpu_sregs *sregs);
 int kvm_state_set_sregs(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
-int kvm_state_get_debugregs(struct vcpu *vcpu, struct vmm_debugregs *regs);
+int kvm_state_get_debugregs(struct vcpu *vcpu, struct vcpu_debugregs *regs);
 int kvm_state_set_debugregs(
-    struct vcpu *vcpu, const struct vmm_debugregs *regs);
+    struct vcpu *vcpu, const struct vcpu_debugregs *regs);
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
 int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
+int kvm_xstate_size(struct vcpu *vcpu, size_t *len);
+int kvm_xstate_get(struct vcpu *vcpu, void *area, size_t len);
+int kvm_xstate_set(struct vcpu *vcpu, const void *area);
+int kvm_xstate_get_xcr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
+int kvm_xstate_set_xcr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+int kvm_xstate_msr_list(int fd, uint32_t *indices, uint32_t max);
+int kvm_xstate_get_msrs(
+    struct vcpu *vcpu, struct vcpu_msr *msrs, uint32_t count);
+int kvm_xstate_set_msrs(
+    struct vcpu *vcpu, const struct vcpu_msr *msrs, uint32_t count);
+size_t kvm_chips_size(struct vm *vm);
+int kvm_chips_get(struct vm *vm, void *chips);
+int kvm_chips_set(
+    struct vm *vm, const void *chips, size_t len, uint64_t *clock);
 
 /* The KVM descriptors of the two handles. */
 int kvm_vm_fd(const struct vm *vm);

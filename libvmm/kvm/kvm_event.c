@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/kvm.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "../handle.h"
@@ -27,6 +28,20 @@ kvm_event_interruptible(int fd, const struct kvm_vcpu_events *events)
 	return 0;
 }
 
+/* Intel's entry checks an external interrupt against the guest's flags. */
+static bool
+kvm_event_is_svm(struct vcpu *vcpu)
+{
+	static const char intel[] = "Genu"; /* ineI ntel */
+	const struct cpuid_leaf *l = cpuid_find(&vcpu->vm->cpuid, 0, 0);
+
+	return l != NULL && memcmp(&l->reg[CPUID_EBX], intel, 4) != 0;
+}
+
+/*
+ * A software interrupt is put in as an external one: KVM's own kind returns to
+ * an address that depends on the CPU's maker.
+ */
 int
 kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event)
 {
@@ -42,8 +57,10 @@ kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event)
 		errno = EBUSY;
 		return -1;
 	}
-	if (event->type == VM_HW_INTR) {
-		if (kvm_event_interruptible(fd, &events) == -1)
+	if (event->type != VM_HW_EXCEPTION) {
+		/* SVM delivers whatever the guest's flags say, as INT n is. */
+		if ((event->type == VM_HW_INTR || !kvm_event_is_svm(vcpu)) &&
+		    kvm_event_interruptible(fd, &events) == -1)
 			return -1;
 		events.interrupt.injected = 1;
 		events.interrupt.nr = (uint8_t)event->vector;

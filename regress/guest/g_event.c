@@ -60,8 +60,10 @@ test_refused(void)
 		{ VM_HW_INTR, 256, EINVAL, false },
 		{ VM_HW_INTR, -1, EINVAL, false },
 		{ VM_NMI, 2, EINVAL, true },
-		{ VM_SW_INTR, 0x80, ENOTSUP, false },
-		{ VM_SW_EXCEPTION, 3, ENOTSUP, false },
+		{ VM_SW_INTR, 0x80, EPERM, false }, /* beyond the IDT */
+		{ VM_SW_EXCEPTION, 3, EPERM, false }, /* not present */
+		{ VM_SW_EXCEPTION, 13, EINVAL, false },
+		{ VM_SW_INTR, 0x50, EINVAL, true },
 	};
 	size_t i;
 	int rc, n;
