@@ -49,11 +49,11 @@ int
 memory_keep(void *host, uint64_t len, unsigned int flags, unsigned int old)
 {
 	unsigned int change = flags ^ old;
+	bool incore = (flags & VM_MEM_F_INCORE) != 0;
 
-	if ((change & VM_MEM_F_INCORE) != 0)
-		(void)madvise(host, len,
-		    (flags & VM_MEM_F_INCORE) != 0 ? MADV_DODUMP
-						   : MADV_DONTDUMP);
+	if ((change & VM_MEM_F_INCORE) != 0 &&
+	    madvise(host, len, incore ? MADV_DODUMP : MADV_DONTDUMP) == -1)
+		return -1;
 	if ((change & VM_MEM_F_WIRED) == 0)
 		return 0;
 	return (flags & VM_MEM_F_WIRED) != 0 ? mlock(host, len)
@@ -81,7 +81,10 @@ memory_host_map(
 		errno = err;
 		return NULL;
 	}
-	if (memory_keep(p, len, flags, VM_MEM_F_INCORE) == -1) {
+	/* Without this a core file is large, and nothing else. */
+	if ((flags & VM_MEM_F_INCORE) == 0)
+		(void)madvise(p, len, MADV_DONTDUMP);
+	if ((flags & VM_MEM_F_WIRED) != 0 && mlock(p, len) == -1) {
 		err = errno;
 		munmap(p, len);
 		errno = err;
