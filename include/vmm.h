@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * libvmm: virtual machines on KVM, without a policy.  It never logs, never
- * exits, keeps no globals and calls nobody back.  Every function that returns
- * int returns 0, or -1 with errno set, unless it says otherwise; every
- * function that returns a pointer returns NULL with errno.
+ * exits, keeps no globals and calls nobody back.  Its parts, included here:
+ * vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h, vmm_reg.h, vmm_state.h.
+ * Every function that returns int returns 0, or -1 with errno set, unless it
+ * says otherwise; every function that returns a pointer returns NULL with
+ * errno.
  *
  * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
- * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all vm_* functions may be
+ * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all functions of a VM may be
  * called by any thread at any time between creation and destruction.
  * vm_create, vm_destroy, vcpu_open and vcpu_close need the VM for themselves.
  *

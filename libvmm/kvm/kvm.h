@@ -12,12 +12,15 @@
  *	descriptor), mmap, munmap, madvise(MADV_DONTDUMP;
  *	MADV_COLLAPSE of vm_memory_large), close, brk (malloc)
  *	ioctl on /dev/kvm: KVM_CREATE_VM KVM_GET_SUPPORTED_CPUID
- *	    KVM_GET_VCPU_MMAP_SIZE; vmm_probe() also KVM_GET_API_VERSION
- *	    KVM_CHECK_EXTENSION
+ *	    KVM_GET_VCPU_MMAP_SIZE; vmm_open(), vmm_check() and vmm_probe()
+ *	    KVM_GET_API_VERSION; vmm_probe() KVM_CHECK_EXTENSION;
+ *	    vmm_msr_list() KVM_GET_MSR_INDEX_LIST
  *	ioctl on the VM: KVM_SET_TSS_ADDR KVM_SET_IDENTITY_MAP_ADDR
  *	    KVM_SET_USER_MEMORY_REGION KVM_CREATE_IRQCHIP KVM_CREATE_PIT2
  *	    KVM_CREATE_VCPU
- *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ)
+ *	    vm_open() KVM_GET_CLOCK
+ *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ);
+ *	    vcpu_open_fd() KVM_GET_MP_STATE
  *
  * State (registers, reset, clock; the thread that owns the vCPU):
  *	ioctl on a vCPU: KVM_GET_REGS KVM_SET_REGS KVM_GET_SREGS KVM_SET_SREGS
@@ -25,14 +28,20 @@
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
  *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI,
- *	    for vm_set_capability() KVM_SET_GUEST_DEBUG
+ *	    for vm_set_capability() KVM_SET_GUEST_DEBUG,
+ *	    for vcpu_get_xsave() and its like KVM_GET_XSAVE KVM_GET_XSAVE2
+ *	    KVM_GET_XCRS and KVM_CHECK_EXTENSION on the VM,
+ *	    for vm_get_chips() KVM_GET_MP_STATE
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
- *	    KVM_GET_CLOCK KVM_SET_CLOCK
+ *	    KVM_GET_CLOCK KVM_SET_CLOCK; vm_get_chips() KVM_GET_PIT2
  *
  * Run, a vCPU's thread (vm_run, vcpu_complete):
  *	ioctl on a vCPU: KVM_RUN; rt_sigreturn (the signal of a cancel)
  *
- * Run, any thread (vcpu_cancel): rt_sigprocmask getpid tgkill
+ *	for vm_run_until() also gettid timer_create timer_settime, and for
+ *	vcpu_close() then timer_delete
+ *
+ * Run, any thread (vcpu_cancel, vm_suspend): rt_sigprocmask getpid tgkill
  * Run, any thread (interrupts, notifications, regions):
  *	ioctl on the VM: KVM_IRQ_LINE KVM_SIGNAL_MSI KVM_IRQFD
  *	    KVM_SET_GSI_ROUTING KVM_IOEVENTFD KVM_SET_USER_MEMORY_REGION
@@ -41,7 +50,8 @@
  *	    vm_map_memory() what setup lists for it
  *
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
- *	openat read (vmm_get_mem_free), openat read access (vm_get_capability)
+ *	openat read (vmm_get_mem_free), openat read access (vm_get_capability),
+ *	mlock munlock madvise (vm_set_memflags), mbind (vm_set_memory_domain)
  *
  * End (vm_destroy): munmap, close
  */
