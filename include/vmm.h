@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * libvmm: virtual machines on KVM, without a policy.  It never logs, never
- * exits, keeps no globals and calls nobody back.  Its parts, included here:
+ * exits, keeps no globals (a thread that runs with a deadline knows its vCPU)
+ * and calls nobody back.  Its parts, included here:
  * vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h, vmm_reg.h, vmm_state.h.
  * Every function that returns int returns 0, or -1 with errno set, unless it
  * says otherwise; every function that returns a pointer returns NULL with
