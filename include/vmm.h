@@ -27,6 +27,7 @@
 #include "vmm_memory.h"
 #include "vmm_paging.h"
 #include "vmm_reg.h"
+#include "vmm_snapshot.h"
 #include "vmm_state.h"
 
 struct vm;
@@ -208,7 +209,7 @@ int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
 /*
  * Notes which pages of the RAM the guest writes.  What this process writes
  * (vm_copyin, vm_map_gpa) is not noted, and a page that was only read may be.
- * ENOENT: there is no RAM.
+ * ENOENT: there is no RAM; EBUSY: a snapshot has the log.
  */
 int vm_dirty_enable(struct vm *vm, bool on);
 

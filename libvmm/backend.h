@@ -17,6 +17,11 @@ struct cpuid_set;
 struct memmap_region;
 struct route_table;
 
+/* Pending events of a vCPU, in the backend's own form. */
+struct vmm_pending {
+	uint64_t words[8];
+};
+
 /* A checked event for a vCPU. */
 struct vmm_event {
 	enum vm_event_type type;
@@ -94,6 +99,12 @@ struct vmm_backend {
 	    struct vcpu *vcpu, struct vcpu_msr *msrs, uint32_t count);
 	int (*set_msrs)(
 	    struct vcpu *vcpu, const struct vcpu_msr *msrs, uint32_t count);
+
+	/* The MSRs of vcpu_reset with their values; returns how many. */
+	uint32_t (*reset_msrs)(struct vcpu_msr *msrs, uint32_t max);
+	int (*get_pending)(struct vcpu *vcpu, struct vmm_pending *pending);
+	int (*set_pending)(
+	    struct vcpu *vcpu, const struct vmm_pending *pending);
 
 	/* chips_set checks what is in it; *clock is the clock's time. */
 	size_t (*chips_size)(struct vm *vm);

@@ -33,6 +33,7 @@ struct vm {
 	uint64_t lowmem_limit;
 	atomic_uint readonly; /* regions that the guest may not write */
 	struct route_table routes;
+	_Atomic(struct vm_snapshot *) snapshot; /* has the log to itself */
 	struct cpuid_set cpuid; /* what the host can give */
 	uint32_t cores, threads; /* per socket, per core */
 	atomic_int suspend_how; /* enum vm_suspend_how */

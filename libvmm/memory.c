@@ -17,6 +17,7 @@
 
 #include "handle.h"
 #include "memory.h"
+#include "snapshot.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U /* Linux 6.3 */
@@ -361,6 +362,7 @@ vm_map_gpa(struct vm *vm, uint64_t gpa, size_t len)
 static void
 memory_copy(struct vm *vm, uint64_t gpa, uint8_t *buf, size_t len, bool in)
 {
+	struct vm_snapshot *snapshot = atomic_load(&vm->snapshot);
 	const struct memmap_region *r;
 	uint64_t at, n;
 
@@ -370,9 +372,11 @@ memory_copy(struct vm *vm, uint64_t gpa, uint8_t *buf, size_t len, bool in)
 		n = r->len - at;
 		if (n > len)
 			n = len;
-		if (in)
+		if (in) {
 			memcpy(r->host + at, buf, n);
-		else
+			if (snapshot != NULL)
+				snapshot_written(snapshot, gpa, n);
+		} else
 			memcpy(buf, r->host + at, n);
 		gpa += n;
 		buf += n;

@@ -70,6 +70,7 @@ struct memmap_region;
 struct route_table;
 struct vcpu_debugregs;
 struct vmm_event;
+struct vmm_pending;
 
 /*
  * Pages that VMX needs for real mode, in the hole below 4 GiB where neither
@@ -140,6 +141,9 @@ int kvm_xstate_get_msrs(
     struct vcpu *vcpu, struct vcpu_msr *msrs, uint32_t count);
 int kvm_xstate_set_msrs(
     struct vcpu *vcpu, const struct vcpu_msr *msrs, uint32_t count);
+uint32_t kvm_reset_msrs(struct vcpu_msr *msrs, uint32_t max);
+int kvm_event_get_pending(struct vcpu *vcpu, struct vmm_pending *pending);
+int kvm_event_set_pending(struct vcpu *vcpu, const struct vmm_pending *pending);
 size_t kvm_chips_size(struct vm *vm);
 int kvm_chips_get(struct vm *vm, void *chips);
 int kvm_chips_set(

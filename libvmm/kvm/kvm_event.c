@@ -73,3 +73,26 @@ kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event)
 	}
 	return ioctl(fd, KVM_SET_VCPU_EVENTS, &events);
 }
+
+_Static_assert(sizeof(struct kvm_vcpu_events) <= sizeof(struct vmm_pending),
+    "room for pending events");
+
+int
+kvm_event_get_pending(struct vcpu *vcpu, struct vmm_pending *pending)
+{
+	struct kvm_vcpu_events events;
+
+	if (ioctl(kvm_vcpu_fd(vcpu), KVM_GET_VCPU_EVENTS, &events) == -1)
+		return -1;
+	memcpy(pending, &events, sizeof(events));
+	return 0;
+}
+
+int
+kvm_event_set_pending(struct vcpu *vcpu, const struct vmm_pending *pending)
+{
+	struct kvm_vcpu_events events;
+
+	memcpy(&events, pending, sizeof(events));
+	return ioctl(kvm_vcpu_fd(vcpu), KVM_SET_VCPU_EVENTS, &events);
+}

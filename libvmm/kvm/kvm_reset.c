@@ -76,6 +76,17 @@ static const struct kvm_msr_entry reset_msrs[] = {
 
 #define NMSRS (sizeof(reset_msrs) / sizeof(reset_msrs[0]))
 
+uint32_t
+kvm_reset_msrs(struct vcpu_msr *msrs, uint32_t max)
+{
+	uint32_t i;
+
+	for (i = 0; i < NMSRS && i < max; i++)
+		msrs[i] = (struct vcpu_msr) { reset_msrs[i].index,
+			reset_msrs[i].data };
+	return i;
+}
+
 static struct vcpu_seg
 reset_seg(uint16_t selector, uint64_t base, uint32_t access)
 {

@@ -202,6 +202,21 @@ step_whole_state(struct life *l)
 }
 
 static int
+step_snapshot(struct life *l)
+{
+	struct vm_snapshot *snap;
+	int rc, err;
+
+	if (vm_snapshot_take(l->vm, &snap) == -1)
+		return -1;
+	rc = vm_snapshot_restore(snap, NULL);
+	err = errno;
+	vm_snapshot_free(snap);
+	errno = err;
+	return rc;
+}
+
+static int
 step_sets(struct life *l)
 {
 	enum x2apic_state state;
@@ -267,8 +282,8 @@ step_large(struct life *l)
 
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
 	step_x2apic, step_memory, step_interrupts, step_state, step_run,
-	step_deadline, step_devmem, step_events, step_whole_state, step_sets,
-	NULL };
+	step_deadline, step_devmem, step_events, step_whole_state,
+	step_snapshot, step_sets, NULL };
 static int (*const life_outside[])(struct life *) = { step_outside, NULL };
 static int (*const life_large[])(struct life *) = { step_large, NULL };
 static int (*const life_probe[])(
