@@ -34,6 +34,7 @@ int fault_ioctl(int fd, unsigned long request, unsigned long arg);
 int fault_fcntl(int fd, int cmd, int arg);
 int fault_fstat(int fd, struct stat *st);
 int fault_ftruncate(int fd, off_t len);
+off_t fault_lseek(int fd, off_t off, int whence);
 int fault_memfd_create(const char *name, unsigned int flags);
 int fault_madvise(void *addr, size_t len, int advice);
 int fault_mlock(const void *addr, size_t len);
@@ -57,6 +58,7 @@ void *fault_realloc(void *old, size_t len);
 #define fcntl(fd, cmd, arg) fault_fcntl(fd, cmd, (int)(arg))
 #define fstat(fd, st) fault_fstat(fd, st)
 #define ftruncate(fd, len) fault_ftruncate(fd, len)
+#define lseek(fd, off, whence) fault_lseek(fd, off, whence)
 #define memfd_create(name, flags) fault_memfd_create(name, flags)
 #define madvise(addr, len, advice) fault_madvise(addr, len, advice)
 #define mlock(addr, len) fault_mlock(addr, len)

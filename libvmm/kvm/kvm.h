@@ -51,7 +51,8 @@
  *
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
  *	openat read (vmm_get_mem_free), openat read access (vm_get_capability),
- *	mlock munlock madvise (vm_set_memflags), mbind (vm_set_memory_domain)
+ *	mlock munlock madvise (vm_set_memflags), mbind (vm_set_memory_domain),
+ *	lseek (vm_snapshot_take)
  *
  * End (vm_destroy): munmap, close
  */
