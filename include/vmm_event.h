@@ -53,6 +53,28 @@ int vm_inject_exception(struct vcpu *vcpu, int vector, bool errcode_valid,
  */
 int vm_lapic_irq(struct vcpu *vcpu, int vector);
 
+/* A LAPIC's local inputs, by the offset of their register. */
+enum vm_lapic_lvt {
+	VM_LVT_CMCI = 0x2f0,
+	VM_LVT_TIMER = 0x320,
+	VM_LVT_THERMAL = 0x330,
+	VM_LVT_PMC = 0x340,
+	VM_LVT_LINT0 = 0x350,
+	VM_LVT_LINT1 = 0x360,
+	VM_LVT_ERROR = 0x370
+};
+
+/*
+ * Raises a local input: its vector or an NMI, as the guest has set it up, or
+ * nothing if it is masked or the LAPIC is switched off.  In the vCPU's thread.
+ * ENOTSUP: set up for SMI, INIT or the PICs' output, which is wired already;
+ * EINVAL: no such input; ENXIO: VM without VM_IRQCHIP.
+ */
+int vm_lapic_local_irq(struct vcpu *vcpu, enum vm_lapic_lvt lvt);
+
+/* vm_raise_msi() by libvmmapi's name. */
+int vm_lapic_msi(struct vm *vm, uint64_t addr, uint32_t data);
+
 /* The vCPU (borrowed) with that APIC id at power-up; NULL with ENOENT. */
 struct vcpu *vm_apicid2vcpu(struct vm *vm, uint32_t apicid);
 
@@ -60,6 +82,16 @@ struct vcpu *vm_apicid2vcpu(struct vm *vm, uint32_t apicid);
 int vm_isa_assert_irq(struct vm *vm, uint32_t irq);
 int vm_isa_deassert_irq(struct vm *vm, uint32_t irq);
 int vm_isa_pulse_irq(struct vm *vm, uint32_t irq);
+
+enum vm_intr_trigger { EDGE_TRIGGER, LEVEL_TRIGGER };
+
+/*
+ * How the PICs take a line (their ELCR); at the IOAPIC its entry says so, which
+ * is the guest's.  While no vCPU runs.  EINVAL: lines 0, 1, 2, 8 and 13 are
+ * edges for ever.
+ */
+int vm_isa_set_irq_trigger(
+    struct vm *vm, uint32_t irq, enum vm_intr_trigger trigger);
 
 /* Pins of the IOAPIC; 0..15 are the ISA lines, and reach the PICs, too. */
 int vm_ioapic_assert_irq(struct vm *vm, uint32_t pin);

@@ -9,6 +9,7 @@
 #define BACKEND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm.h"
@@ -59,6 +60,7 @@ struct vmm_backend {
 
 	int (*irq_line)(struct vm *vm, uint32_t gsi, bool level);
 	int (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
+	int (*irq_trigger)(struct vm *vm, uint32_t irq, bool level);
 	int (*irqfd)(
 	    struct vm *vm, int fd, uint32_t gsi, int resample_fd, bool add);
 	int (*routes_set)(struct vm *vm, const struct route_table *routes);
@@ -86,6 +88,8 @@ struct vmm_backend {
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
+	/* A register of the LAPIC, by its offset. */
+	int (*get_lapic)(struct vcpu *vcpu, size_t reg, uint32_t *value);
 	int (*set_step)(struct vcpu *vcpu, bool on);
 	int (*clock_paused)(struct vcpu *vcpu);
 

@@ -9,6 +9,7 @@
 #include "vmm.h"
 
 #define ISA_IRQS 16
+#define ISA_EDGES 0x2107U /* 0, 1, 2, 8, 13 */
 #define ISA_CASCADE 2 /* the second PIC sits there */
 #define IOAPIC_PINS 24
 #define EXCEPTIONS 32
@@ -22,6 +23,12 @@
 #define LAPIC_FIRST_VECTOR 16
 #define MSI_ADDRESS 0xfee00000ULL
 #define MSI_DEST_SHIFT 12
+/* A local input's register (SDM 3, 11.5.1). */
+#define LVT_VECTOR 0xffU
+#define LVT_MODE 0x700U
+#define LVT_FIXED 0x000U
+#define LVT_NMI 0x400U
+#define LVT_MASKED (1U << 16)
 
 /* The exceptions that push an error code (SDM 3, table 6-1). */
 static bool
@@ -176,6 +183,41 @@ vm_lapic_irq(struct vcpu *vcpu, int vector)
 	    (uint32_t)vector);
 }
 
+int
+vm_lapic_local_irq(struct vcpu *vcpu, enum vm_lapic_lvt lvt)
+{
+	static const enum vm_lapic_lvt inputs[] = { VM_LVT_CMCI, VM_LVT_TIMER,
+		VM_LVT_THERMAL, VM_LVT_PMC, VM_LVT_LINT0, VM_LVT_LINT1,
+		VM_LVT_ERROR };
+	uint32_t value;
+	size_t i;
+
+	for (i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++)
+		if (inputs[i] == lvt)
+			break;
+	if (i == sizeof(inputs) / sizeof(inputs[0])) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (vm_need_chips(vcpu->vm) == -1 ||
+	    vcpu->be->get_lapic(vcpu, lvt, &value) == -1)
+		return -1;
+	if ((value & LVT_MASKED) != 0)
+		return 0;
+	if ((value & LVT_MODE) == LVT_NMI)
+		return vm_inject_nmi(vcpu);
+	if ((value & LVT_MODE) == LVT_FIXED)
+		return vm_lapic_irq(vcpu, (int)(value & LVT_VECTOR));
+	errno = ENOTSUP;
+	return -1;
+}
+
+int
+vm_lapic_msi(struct vm *vm, uint64_t addr, uint32_t data)
+{
+	return vm_raise_msi(vm, addr, data);
+}
+
 struct vcpu *
 vm_apicid2vcpu(struct vm *vm, uint32_t apicid)
 {
@@ -216,6 +258,20 @@ vm_isa_pulse_irq(struct vm *vm, uint32_t irq)
 	if (event_isa(vm, irq, true) == -1)
 		return -1;
 	return event_isa(vm, irq, false);
+}
+
+int
+vm_isa_set_irq_trigger(
+    struct vm *vm, uint32_t irq, enum vm_intr_trigger trigger)
+{
+	if (irq >= ISA_IRQS || ((1U << irq) & ISA_EDGES) != 0 ||
+	    (trigger != EDGE_TRIGGER && trigger != LEVEL_TRIGGER)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (vm_need_chips(vm) == -1)
+		return -1;
+	return vm->be->irq_trigger(vm, irq, trigger == LEVEL_TRIGGER);
 }
 
 int

@@ -105,6 +105,7 @@ int kvm_slot_clear(struct vm *vm, const struct memmap_region *region);
 int kvm_slot_dirty_get(
     struct vm *vm, const struct memmap_region *region, uint64_t *bitmap);
 int kvm_irq_line(struct vm *vm, uint32_t gsi, bool level);
+int kvm_irq_trigger(struct vm *vm, uint32_t irq, bool level);
 int kvm_irq_msi(struct vm *vm, uint64_t addr, uint32_t data);
 int kvm_irq_irqfd(
     struct vm *vm, int fd, uint32_t gsi, int resample_fd, bool add);
@@ -129,6 +130,7 @@ int kvm_state_set_debugregs(
     struct vcpu *vcpu, const struct vcpu_debugregs *regs);
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+int kvm_event_get_lapic(struct vcpu *vcpu, size_t reg, uint32_t *value);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
 int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);

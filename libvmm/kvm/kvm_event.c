@@ -96,3 +96,14 @@ kvm_event_set_pending(struct vcpu *vcpu, const struct vmm_pending *pending)
 	memcpy(&events, pending, sizeof(events));
 	return ioctl(kvm_vcpu_fd(vcpu), KVM_SET_VCPU_EVENTS, &events);
 }
+
+int
+kvm_event_get_lapic(struct vcpu *vcpu, size_t reg, uint32_t *value)
+{
+	struct kvm_lapic_state s;
+
+	if (ioctl(kvm_vcpu_fd(vcpu), KVM_GET_LAPIC, &s) == -1)
+		return -1;
+	memcpy(value, s.regs + reg, sizeof(*value));
+	return 0;
+}

@@ -87,7 +87,9 @@ step_interrupts(struct life *l)
 		return -1;
 	if (vm_ioeventfd_add(l->vm, l->event, &io) == -1 ||
 	    vm_ioeventfd_del(l->vm, l->event, &io) == -1 ||
-	    vm_irq_line(l->vm, 5, true) == -1)
+	    vm_irq_line(l->vm, 5, true) == -1 ||
+	    vm_isa_set_irq_trigger(l->vm, 5, EDGE_TRIGGER) == -1 ||
+	    vm_lapic_local_irq(l->vcpu, VM_LVT_LINT1) == -1)
 		return -1;
 	return vm_raise_msi(l->vm, 0xfee00000, 0x50);
 }
