@@ -142,7 +142,7 @@ test_readelf(void)
 	CHECK_EQ(count("  NOTE "), 1);
 	CHECK_EQ(count("  LOAD "), 4);
 	CHECK_EQ(count("0x0000000100000000 0x0000000100000000 0x1000000 "
-		       "0x1000000 RWE 0x1000"),
+		       "0x1000000 RWE 0"),
 	    1);
 	CHECK(ask("readelf -W -n", ""));
 	CHECK_EQ(count("NT_PRSTATUS (prstatus structure)"), 2);
