@@ -25,7 +25,7 @@ bt -a
 ps
 log
 rd -a linux_banner
-list -H init_task.tasks -o task_struct.tasks -s task_struct.comm,pid
+list task_struct.tasks -s task_struct.comm -h init_task
 quit
 END
 

@@ -30,7 +30,7 @@ words='vmd.test=crash'
 expect 'a VM with the kernel at a random address' start panic 2
 console_open panic
 expect 'it panics' console_within "$boot_limit" panic \
-    'Kernel panic - not syncing: sysrq triggered crash'
+    'end Kernel panic - not syncing: sysrq triggered crash'
 dump panic
 
 words='module_blacklist=qemu_fw_cfg'
