@@ -2,11 +2,13 @@
 /*
  * libvmm: virtual machines on KVM, without a policy.  It never logs, never
  * exits, keeps no globals (a thread that runs with a deadline knows its vCPU)
- * and calls nobody back.  Its parts, included here:
- * vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h, vmm_reg.h,
- * vmm_snapshot.h, vmm_state.h. Every function that returns int returns 0, or -1
- * with errno set, unless it says otherwise; every function that returns a
- * pointer returns NULL with errno.
+ * and calls nobody back, but for what a call was given to call meanwhile.  Its
+ * parts, included here: vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h,
+ * vmm_reg.h, vmm_snapshot.h, vmm_state.h; on their own: vmm_dump.h.
+ *
+ * Every function that returns int returns 0, or -1 with errno set, unless it
+ * says otherwise; every function that returns a pointer returns NULL with
+ * errno.
  *
  * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
  * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all functions of a VM may be

@@ -31,6 +31,9 @@ struct vmm_event {
 	uint32_t error_code;
 };
 
+/* Room for any vCPU's XSAVE area: AMX' tiles need 11 KiB. */
+#define VMM_XSAVE_MAX 16384U
+
 struct vmm_backend {
 	const char *name;
 

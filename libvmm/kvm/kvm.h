@@ -54,6 +54,11 @@
  *	mlock munlock madvise (vm_set_memflags), mbind (vm_set_memory_domain),
  *	lseek (vm_snapshot_take)
  *
+ * Only by vm_dump(), any thread: KVM_GET_REGS KVM_GET_SREGS KVM_GET_MSRS
+ *	KVM_GET_XSAVE KVM_GET_XSAVE2 KVM_GET_XCRS on the vCPUs, on the VM
+ *	KVM_CHECK_EXTENSION; fstat ftruncate pwrite64 or write on the dump's
+ *	descriptor; lseek on the RAM's; brk mmap munmap (malloc)
+ *
  * End (vm_destroy): munmap, close
  */
 #ifndef KVM_H
