@@ -38,9 +38,15 @@ reader:
 	.type	other, @function
 other:
 	incq	other_counter
-	pause
+	nop				/* no PAUSE: QEMU loses its step */
 	jmp	other
 	.size	other, . - other
+
+	.org	0x180			/* GDBGUEST_PROBE */
+	incq	counter
+	nop
+	outb	%al, $0xf0		/* GDBGUEST_PROBE_OUT */
+1:	jmp	1b
 
 /* A triple fault; and a word to the outside. */
 	.type	crash, @function

@@ -268,6 +268,7 @@ main(int argc, char **argv)
 	    bind(listener, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
 	    listen(listener, 2) == -1)
 		err(1, "%s", argv[1]);
+	gdbguest_print_abilities(argv[2]);
 	if (!gdbguest_start(&guest, argv[2]))
 		err(1, "guest");
 	if (vm_gdb_create(guest.vm, &host, NULL, &gdb) == -1)

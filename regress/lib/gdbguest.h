@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,7 +22,10 @@
 #define GDBGUEST_TEXT 0x1000 /* the image, by physical address */
 #define GDBGUEST_DATA 0x3000 /* from here on it may write */
 #define GDBGUEST_TABLES 0x8000
-#define GDBGUEST_OTHER 0x100 /* where the other processor begins */
+/* From the start of the image: the other processor, and the probe's code. */
+#define GDBGUEST_OTHER 0x100
+#define GDBGUEST_PROBE 0x180
+#define GDBGUEST_PROBE_OUT 0x189
 
 struct gdbguest {
 	struct vm *vm;
@@ -94,6 +98,62 @@ gdbguest_start(struct gdbguest *g, const char *image)
 			GDBGUEST_BASE + 0x5000 + 0x1000ULL * (uint64_t)i))
 			return false;
 	return true;
+}
+
+/*
+ * Whether this host's KVM exits for a setting, before the probe's code has
+ * come to its port; patched: with an INT3 in place of that.
+ */
+static inline bool
+gdbguest_has(const char *image, const struct vcpu_debug *debug, bool patched)
+{
+	const uint64_t at = GDBGUEST_TEXT + GDBGUEST_PROBE_OUT;
+	static struct gdbguest g;
+	const uint8_t int3 = 0xcc;
+	struct vm_exit e;
+	bool has;
+
+	has = gdbguest_start(&g, image) &&
+	    gdbguest_enter(g.vcpu[0],
+		GDBGUEST_BASE + GDBGUEST_TEXT + GDBGUEST_PROBE,
+		GDBGUEST_BASE + 0x5000) &&
+	    (!patched || vm_copyin(g.vm, &int3, at, 1) == 0) &&
+	    vcpu_set_debug(g.vcpu[0], debug) == 0 &&
+	    vm_run(g.vcpu[0], &e) == 0 &&
+	    (e.reason == VM_EXIT_DEBUG ||
+		(patched && e.reason == VM_EXIT_INTERNAL_ERROR));
+	vm_destroy(g.vm);
+	close(g.kvm);
+	g.vm = NULL;
+	return has;
+}
+
+/* Prints what of a debugger's wishes this host's KVM fulfils. */
+static inline void
+gdbguest_print_abilities(const char *image)
+{
+	static const uint64_t base = GDBGUEST_BASE;
+	const struct {
+		const char *name;
+		bool patched;
+		struct vcpu_debug debug;
+	} rows[] = {
+		{ "step", false, { .flags = VCPU_DEBUG_STEP } },
+		{ "code", false,
+		    { .point[0] = { VCPU_POINT_EXEC, 1,
+			  base + GDBGUEST_TEXT + GDBGUEST_PROBE_OUT } } },
+		{ "data", false,
+		    { .point[0] = { VCPU_POINT_WRITE, 8,
+			  base + GDBGUEST_DATA } } },
+		{ "int3", true, { .flags = VCPU_DEBUG_INT3 } },
+	};
+	size_t i;
+
+	printf("has:");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (gdbguest_has(image, &rows[i].debug, rows[i].patched))
+			printf(" %s", rows[i].name);
+	printf("\n");
 }
 
 /* How many bytes of the code are not what they were. */
