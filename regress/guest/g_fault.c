@@ -13,6 +13,7 @@
 #include "check.h"
 #include "guest.h"
 #include "guest_spin.h"
+#include "vmm_gdb.h"
 
 #define WRITER 0x1100 /* where guest_spin writes to a port */
 #define FAILURE ENOMEM
@@ -108,6 +109,39 @@ step_state(struct life *l)
 	return 0;
 }
 
+static void
+ignore(void *arg)
+{
+	(void)arg;
+}
+
+static void
+ignore_bytes(void *arg, const void *buf, size_t len)
+{
+	(void)arg;
+	(void)buf;
+	(void)len;
+}
+
+static int
+step_debug(struct life *l)
+{
+	const struct vm_gdb_host host = { sizeof(host), ignore_bytes, ignore,
+		ignore, ignore };
+	struct vcpu_debug debug;
+	struct vcpu_fpu fpu;
+	struct vm_gdb *gdb;
+
+	if (vcpu_get_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_set_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_get_debug(l->vcpu, &debug) == -1 ||
+	    vcpu_set_debug(l->vcpu, &debug) == -1 ||
+	    vm_gdb_create(l->vm, &host, NULL, &gdb) == -1)
+		return -1;
+	vm_gdb_destroy(gdb);
+	return 0;
+}
+
 static int
 step_run(struct life *l)
 {
@@ -133,7 +167,7 @@ step_large(struct life *l)
 }
 
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
-	step_memory, step_interrupts, step_state, step_run, NULL };
+	step_memory, step_interrupts, step_state, step_debug, step_run, NULL };
 static int (*const life_large[])(struct life *) = { step_large, NULL };
 static int (*const life_probe[])(
     struct life *) = { step_host, step_probe, NULL };

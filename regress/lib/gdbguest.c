@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Serves libvmm's gdb stub for a small guest of two processors on a Unix
+ * Serves libvmm's gdb server for a small guest of two processors on a Unix
  * socket, one client after the other, until SIGTERM.  Says on standard output
  * what becomes of the guest; after each client it looks whether the guest's
  * code is as it was and whether the guest runs.
@@ -117,7 +117,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* --- what the stub asks for ------------------------------------------------
+/* --- what the server asks for ------------------------------------------------
  */
 
 static void

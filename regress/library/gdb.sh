@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# gdb itself on libvmm's stub: threads, registers, memory, steps, breakpoints,
+# gdb itself on libvmm's server: threads, registers, memory, steps, breakpoints,
 # watchpoints, Ctrl-C, detach, hang-up and a crash, on a guest of two
 # processors.  What this host's KVM does not exit for is skipped, by name.
 set -u
