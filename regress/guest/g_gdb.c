@@ -236,7 +236,7 @@ test_watchpoints(void)
 	REQUIRE(ask("Z2,ffffffff80003000,8", "OK"));
 	for (i = 0; i < ROUNDS; i++) {
 		n = gdbguest_counter(&g, 0);
-		REQUIRE(ask("vCont;c", "T05thread:1;watch:ffffffff80003000;"));
+		REQUIRE(ask("vCont;c", "T05thread:1;watch:f"));
 		CHECK_EQ(gdbguest_counter(&g, 0), n + 1);
 	}
 	REQUIRE(ask("Z4,ffffffff80003008,8", "OK"));
