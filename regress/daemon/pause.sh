@@ -92,6 +92,45 @@ expect 'pause of one that stops' says 'being stopped' ctl pause two
 expect 'it ends' wait_for 8 answered stop
 expect 'as asked' [ "$(cat "$work/stop.rc")" = 0 ]
 
+# A guest that stands still cannot hear the button: this one runs, if a key
+# makes it reset itself.
+as --32 -o "$work/reset.o" "$(dirname "$0")/reset.S" &&
+    ld -n -m elf_i386 -Ttext=0x100000 -e _start -o "$work/reset" \
+    "$work/reset.o"
+resets()
+{
+	expect "$1: the guest runs" type_keys "$1" x
+	expect "$1: it ends" wait_for 8 answered stop
+	expect "$1: as asked" [ "$(cat "$work/stop.rc")" = 0 ]
+	expect "$1: by what it did" logged "$1 (vm [0-9]*) reset itself"
+}
+for vm in paused unheard; do
+	expect "$vm: a VM" ctl start -m 64M -b "$work/reset" $vm
+	console_open $vm
+	expect "$vm: is up" console_within 10 $vm '^up'
+done
+expect 'a paused VM' ctl pause paused
+asks stop stop -w paused
+expect 'is stopped' wait_for 2 is_state paused waiting
+resets paused
+
+# It is asked to stop when it has paused, which nobody has heard of yet.
+vmm=$(role_pid vmm)
+pid=$(column unheard PID)
+kill -STOP "$pid"
+asks first pause unheard
+sleep 0.5
+kill -STOP "$vmm"
+kill -CONT "$pid"
+sleep 0.5
+expect 'a VM that has paused unheard' is_state unheard running
+asks stop stop -w unheard
+expect 'is stopped' wait_for 2 is_state unheard waiting
+kill -CONT "$vmm"
+expect 'pause is answered' wait_for 2 answered first
+expect 'it had paused' [ "$(cat "$work/first.rc")" = 0 ]
+resets unheard
+
 expect 'a paused VM' ctl pause one
 expect 'is stopped without force' timeout 10 "$VMCTL" stop -w one
 
@@ -106,7 +145,6 @@ expect 'that it died' grep -q 'died' "$work/first.out"
 expect 'nothing is left' wait_for 5 no_vm
 
 # Before it is up, there is nothing to pause.
-vmm=$(role_pid vmm)
 kill -STOP "$vmm"
 asks start start -m 32M -d "$work/one.img" early
 expect 'a VM starts' wait_for 2 is_state early starting
@@ -117,9 +155,6 @@ expect 'with status 0' [ "$(cat "$work/start.rc")" = 0 ]
 expect 'then it can be paused' ctl pause early
 
 # The guest resets before the pause is there.
-as --32 -o "$work/reset.o" "$(dirname "$0")/reset.S" &&
-    ld -n -m elf_i386 -Ttext=0x100000 -e _start -o "$work/reset" \
-    "$work/reset.o"
 expect 'a VM that resets itself' ctl start -m 64M -b "$work/reset" again
 console_open again
 expect 'is up' console_within 10 again '^up'

@@ -29,16 +29,24 @@
 
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
+#include "role/notify.h"
 
 #define ENDING_S 10
 #define REAP_MS 1000
 #define REAP_STEP_MS 2
-/* A child that dies so soon after its start, so often, ends the daemon. */
+/*
+ * A child that dies so soon after its start, so often, ends a daemon in which
+ * it has never been up: nothing would come of it.  Later there may be VMs,
+ * which do not depend on whether somebody has found a way to end control: it is
+ * started again after a while, which gets longer.
+ */
 #define CHILD_SOON_MS 2000
 #define CHILD_DEATHS_MAX 5
 #define RESPAWN_S 1
+#define RESPAWN_MAX_S 30
 
 static void parent_respawn(struct parent_proc *);
+static void parent_respawn_later(struct parent_proc *, time_t seconds);
 
 int64_t
 parent_now_ms(void)
@@ -125,16 +133,25 @@ parent_child_reaped(struct parent_proc *c, int status)
 	if (p->ending)
 		return;
 	c->deaths = soon ? c->deaths + 1 : 1;
+	c->was_up |= !soon;
 	log_warnx("vmd", "%s ended (%s %d)", role_name(c->role),
 	    WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (c->deaths >= CHILD_DEATHS_MAX) {
+	if (c->deaths < CHILD_DEATHS_MAX)
+		parent_respawn(c);
+	else if (c->was_up) {
+		time_t s = 1 << (c->deaths - CHILD_DEATHS_MAX);
+
+		if (s >= RESPAWN_MAX_S)
+			s = RESPAWN_MAX_S, c->deaths--;
+		log_warnx("vmd", "%s does not stay up: next try in %d s",
+		    role_name(c->role), (int)s);
+		parent_respawn_later(c, s);
+	} else {
 		log_warnx("vmd", "%s does not stay up: the daemon ends",
 		    role_name(c->role));
 		parent_end(p);
-		return;
 	}
-	parent_respawn(c);
 }
 
 static void
@@ -207,18 +224,29 @@ parent_respawn_cb(int fd, short what, void *arg)
 	parent_respawn(arg);
 }
 
+static void
+parent_respawn_later(struct parent_proc *c, time_t seconds)
+{
+	const struct timeval later = { .tv_sec = seconds };
+
+	if (event_base_once(c->parent->base, -1, EV_TIMEOUT, parent_respawn_cb,
+		c, &later) == -1)
+		fatalx("vmd", "out of memory");
+}
+
 /* A host that is short of something now is not the end of the VMs. */
 static void
 parent_respawn(struct parent_proc *c)
 {
-	const struct timeval later = { .tv_sec = RESPAWN_S };
-
-	if (c->parent->ending || parent_spawn(c) == 0)
+	if (c->parent->ending)
 		return;
+	if (parent_spawn(c) == 0) {
+		if (c->role == ROLE_PRIV)
+			vmstart_taps_again(c->parent);
+		return;
+	}
 	log_warn("vmd", "cannot start %s, trying again", role_name(c->role));
-	if (event_base_once(c->parent->base, -1, EV_TIMEOUT, parent_respawn_cb,
-		c, &later) == -1)
-		fatalx("vmd", "out of memory");
+	parent_respawn_later(c, RESPAWN_S);
 }
 
 static void
@@ -283,6 +311,7 @@ parent_end(struct parent *p)
 		return;
 	log_info("vmd", "terminating");
 	p->ending = true;
+	notify_stopping(p->notify_fd);
 	TAILQ_FOREACH(v, &p->vms.vms, entry)
 		if (!vment_is_stopped(v))
 			vmstart_stop(p, v, true);
@@ -299,7 +328,7 @@ parent_reap_all(struct parent *p)
 	const struct timespec pause = { .tv_nsec = REAP_STEP_MS * 1000000 };
 	int64_t until = parent_now_ms() + REAP_MS;
 
-	unlink(p->socket_path);
+	parent_socket_remove(p);
 	for (int i = 0; i < PROC__COUNT; i++)
 		msg_link_fini(&p->proc[i].link);
 	for (int i = 0; i < PROC__COUNT; i++) {
@@ -494,6 +523,7 @@ parent_main(const struct parent_options *o)
 		fatal("vmd", "cannot prepare the sandbox");
 	parent_limits();
 	parent_listen(&p);
+	p.notify_fd = notify_open();
 	if ((p.base = event_base_new()) == NULL)
 		fatalx("vmd", "no event loop");
 	parent_signals(&p);
@@ -508,6 +538,7 @@ parent_main(const struct parent_options *o)
 	log_info("vmd", "startup, socket %s", p.socket_path);
 	if (ready_fd != -1)
 		parent_background(ready_fd);
+	notify_ready(p.notify_fd);
 	event_base_dispatch(p.base);
 	parent_reap_all(&p);
 	vmlist_fini(&p.vms);

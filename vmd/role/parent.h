@@ -29,8 +29,11 @@ struct session {
 	TAILQ_ENTRY(session) entry;
 	uint32_t id;
 	uid_t uid;
+	gid_t gid;
 	struct vmspec *spec; /* being described; NULL: nothing */
 	enum vm_error spec_error;
+	unsigned int ngroups; /* besides gid */
+	gid_t groups[];
 };
 
 /* One of the parent's own children: control, priv, vmm. */
@@ -42,6 +45,7 @@ struct parent_proc {
 	pid_t pid; /* 0: not running */
 	struct msg_link link;
 	int64_t started_ms;
+	bool was_up; /* has lived for longer than that once */
 	unsigned int deaths; /* in a row, each soon after its start */
 };
 
@@ -62,8 +66,11 @@ struct parent {
 	gid_t jail_gid;
 	struct vmtty_watch tty_watch;
 	int listen_fd;
+	char *lock_path; /* owned */
+	int lock_fd; /* held as long as the daemon lives */
 	int root_fd; /* the empty directory of the jails */
 	int exe_fd;
+	int notify_fd; /* of the service manager; -1: none */
 	bool kvm_sent; /* vmm has the descriptor */
 	unsigned int vmm_jail_flags;
 	bool ending; /* the daemon shuts down */
@@ -82,8 +89,11 @@ void parent_log_line(void *arg, struct msg *);
 char *parent_absolute(const char *path);
 /* The one named, by option or environment, or the default.  Returns owned. */
 char *parent_socket_path(const struct parent_options *);
-/* Makes the socket at socket_path; another daemon's is fatal. */
+/* Makes the socket at socket_path, and a lock beside it; another daemon's is
+ * fatal. */
 void parent_listen(struct parent *);
+/* Removes both. */
+void parent_socket_remove(struct parent *);
 /* Gives the control socket to whom vm.conf says (given), or to the user the
  * daemon runs for. */
 void parent_socket_owner(struct parent *, bool given, uid_t uid, int64_t gid);
@@ -108,6 +118,8 @@ void vmstart_stop(struct parent *, struct vment *, bool force);
 /* The same VM again, as it was started, for a guest that reset itself.  -1
  * with errno. */
 int vmstart_again(struct parent *, struct vment *);
+/* Asks a new priv for the taps that the last one did not come to. */
+void vmstart_taps_again(struct parent *);
 
 /* --- vmlife.c ---------------------------------------------------------------
  */

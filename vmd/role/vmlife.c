@@ -94,13 +94,6 @@ vmlife_vm_state(void *arg, struct msg *m)
 	else
 		/* A pause may also fail; to go on has one reason to. */
 		paused = s->error != VM_ERROR_NOT_PAUSED;
-	/* Asked to stop while it was about to pause: a paused guest cannot
-	 * hear the button. */
-	if (s->error == VM_ERROR_OK && paused && v->state == VM_STOPPING) {
-		const struct msg_vm_target t = { .id = v->id };
-
-		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_UNPAUSE, v->id, &t);
-	}
 	r = request_result(v, s->error);
 	request_answer_waiters(
 	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
@@ -211,8 +204,10 @@ vmlife_link_done(void *arg, struct msg *m)
 {
 	const struct msg_link_done *done = m->payload;
 	struct parent *p = ((struct parent_proc *)arg)->parent;
-	const struct vment *v = vmlist_find_id(&p->vms, done->cookie);
+	struct vment *v = vmlist_find_id(&p->vms, done->cookie);
 
+	if (v != NULL && v->taps_asked > 0)
+		v->taps_asked--;
 	if (done->sys_errno != 0)
 		log_warnx("vm", "%s: cannot set up its tap: %s",
 		    v != NULL ? v->name : "?", strerror((int)done->sys_errno));
