@@ -93,7 +93,9 @@ struct vmm_backend {
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
 	/* A register of the LAPIC, by its offset. */
 	int (*get_lapic)(struct vcpu *vcpu, size_t reg, uint32_t *value);
-	int (*set_step)(struct vcpu *vcpu, bool on);
+	int (*get_fpu)(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+	int (*set_fpu)(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
+	int (*set_debug)(struct vcpu *vcpu, const struct vcpu_debug *debug);
 	int (*clock_paused)(struct vcpu *vcpu);
 
 	int (*xsave_size)(struct vcpu *vcpu, size_t *len);

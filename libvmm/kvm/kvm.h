@@ -28,10 +28,11 @@
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
  *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI,
- *	    for vm_set_capability() KVM_SET_GUEST_DEBUG,
  *	    for vcpu_get_xsave() and its like KVM_GET_XSAVE KVM_GET_XSAVE2
  *	    KVM_GET_XCRS and KVM_CHECK_EXTENSION on the VM,
- *	    for vm_get_chips() KVM_GET_MP_STATE
+ *	    for vm_get_chips() KVM_GET_MP_STATE,
+ *	    for vcpu_set_debug() and vm_set_capability() KVM_SET_GUEST_DEBUG,
+ *	    for vcpu_get_fpu() and vcpu_set_fpu() KVM_GET_XSAVE
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK; vm_get_chips() KVM_GET_PIT2
  *
@@ -137,7 +138,9 @@ int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_event_get_lapic(struct vcpu *vcpu, size_t reg, uint32_t *value);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
-int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
+int kvm_debug_set(struct vcpu *vcpu, const struct vcpu_debug *debug);
+int kvm_fpu_get(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+int kvm_fpu_set(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
 int kvm_xstate_size(struct vcpu *vcpu, size_t *len);
 int kvm_xstate_get(struct vcpu *vcpu, void *area, size_t len);

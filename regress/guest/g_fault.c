@@ -16,6 +16,7 @@
 #include "guest.h"
 #include "guest_spin.h"
 #include "vmm_dump.h"
+#include "vmm_gdb.h"
 
 #define WRITER 0x1100 /* where guest_spin writes to a port */
 #define FAILURE ENOMEM
@@ -110,6 +111,39 @@ step_state(struct life *l)
 	    vm_get_register(l->vcpu, VM_REG_GUEST_DR7, &value) == -1 ||
 	    vm_set_register(l->vcpu, VM_REG_GUEST_DR7, value) == -1)
 		return -1;
+	return 0;
+}
+
+static void
+ignore(void *arg)
+{
+	(void)arg;
+}
+
+static void
+ignore_bytes(void *arg, const void *buf, size_t len)
+{
+	(void)arg;
+	(void)buf;
+	(void)len;
+}
+
+static int
+step_debug(struct life *l)
+{
+	const struct vm_gdb_host host = { sizeof(host), ignore_bytes, ignore,
+		ignore, ignore };
+	struct vcpu_debug debug;
+	struct vcpu_fpu fpu;
+	struct vm_gdb *gdb;
+
+	if (vcpu_get_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_set_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_get_debug(l->vcpu, &debug) == -1 ||
+	    vcpu_set_debug(l->vcpu, &debug) == -1 ||
+	    vm_gdb_create(l->vm, &host, NULL, &gdb) == -1)
+		return -1;
+	vm_gdb_destroy(gdb);
 	return 0;
 }
 
@@ -322,8 +356,8 @@ step_large(struct life *l)
 }
 
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
-	step_x2apic, step_memory, step_interrupts, step_state, step_run,
-	step_deadline, step_devmem, step_events, step_whole_state,
+	step_x2apic, step_memory, step_interrupts, step_state, step_debug,
+	step_run, step_deadline, step_devmem, step_events, step_whole_state,
 	step_snapshot, step_sets, NULL };
 static int (*const life_outside[])(struct life *) = { step_outside, NULL };
 static int (*const life_dump[])(struct life *) = { step_host, step_vm,
