@@ -96,6 +96,8 @@ bool guest_reaped(struct guest *, pid_t pid, int status);
 /* Passes a client's question on to the VM process; one that it cannot get is
  * answered here.  g->vm must be there. */
 void guest_ask(struct guest *, struct msg *);
+/* The handler of what is passed on as it is; arg is the struct guest_proc. */
+void guestmsg_to_parent(void *arg, struct msg *);
 /* Handlers of what a VM process answers; arg is its struct guest_proc. */
 void guest_ask_part(void *arg, struct msg *);
 void guest_ask_answer(void *arg, struct msg *);
