@@ -4,8 +4,8 @@
  * exits, keeps no globals (a thread that runs with a deadline knows its vCPU)
  * and calls nobody back, but for what a call was given to call meanwhile.  Its
  * parts, included here: vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h,
- * vmm_reg.h, vmm_snapshot.h, vmm_state.h; on their own: vmm_dump.h,
- * vmm_gdb.h.
+ * vmm_reg.h, vmm_snapshot.h, vmm_state.h, vmm_stats.h; on their own:
+ * vmm_dump.h, vmm_gdb.h.
  *
  * Every function that returns int returns 0, or -1 with errno set, unless it
  * says otherwise; every function that returns a pointer returns NULL with
@@ -32,6 +32,7 @@
 #include "vmm_reg.h"
 #include "vmm_snapshot.h"
 #include "vmm_state.h"
+#include "vmm_stats.h"
 
 struct vm;
 struct vcpu;

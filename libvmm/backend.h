@@ -17,6 +17,7 @@
 struct cpuid_set;
 struct memmap_region;
 struct route_table;
+struct stats_table;
 
 /* Pending events of a vCPU, in the backend's own form. */
 struct vmm_pending {
@@ -120,6 +121,13 @@ struct vmm_backend {
 	int (*chips_get)(struct vm *vm, void *chips);
 	int (*chips_set)(
 	    struct vm *vm, const void *chips, size_t len, uint64_t *clock);
+	/* Of the VM (vcpu NULL) or of a vCPU.  Adds its descriptions to the
+	 * table, with the VM's lock held. */
+	int (*stats_describe)(
+	    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+	/* The first n of what it described; any thread, no lock. */
+	int (*stats_read)(
+	    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 };
 
 extern const struct vmm_backend vmm_backend_kvm;

@@ -17,10 +17,9 @@
  *	    vmm_msr_list() KVM_GET_MSR_INDEX_LIST
  *	ioctl on the VM: KVM_SET_TSS_ADDR KVM_SET_IDENTITY_MAP_ADDR
  *	    KVM_SET_USER_MEMORY_REGION KVM_CREATE_IRQCHIP KVM_CREATE_PIT2
- *	    KVM_CREATE_VCPU
- *	    vm_open() KVM_GET_CLOCK
- *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ);
- *	    vcpu_open_fd() KVM_GET_MP_STATE
+ *	    KVM_CREATE_VCPU KVM_GET_STATS_FD; vm_open() KVM_GET_CLOCK
+ *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ)
+ *	    KVM_GET_STATS_FD; vcpu_open_fd() KVM_GET_MP_STATE
  *
  * State (registers, reset, clock; the thread that owns the vCPU):
  *	ioctl on a vCPU: KVM_GET_REGS KVM_SET_REGS KVM_GET_SREGS KVM_SET_SREGS
@@ -50,6 +49,8 @@
  *	futex (the VM's lock), brk mmap munmap (malloc), and for
  *	    vm_map_memory() what setup lists for it
  *
+ * Statistics, any thread: pread (and malloc)
+ *
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
  *	openat read (vmm_get_mem_free), openat read access (vm_get_capability),
  *	mlock munlock madvise (vm_set_memflags), mbind (vm_set_memory_domain),
@@ -73,9 +74,11 @@
 
 struct cpuid_set;
 struct kvm_run;
+struct kvm_stats_header;
 struct memmap_region;
 struct route_table;
 struct vcpu_debugregs;
+struct stats_table;
 struct vmm_event;
 struct vmm_pending;
 
@@ -89,12 +92,15 @@ struct vmm_pending;
 struct kvm_vm {
 	int fd;
 	size_t run_size; /* of the shared page(s) of a vCPU */
+	int stats_fd; /* owned; see kvm_stats_open() */
+	uint32_t stats_offset[2]; /* of the values: the VM's, a vCPU's */
 };
 
 struct kvm_vcpu {
 	int fd;
 	struct kvm_run *run; /* shared with the kernel */
 	size_t run_size;
+	int stats_fd; /* owned; see kvm_stats_open() */
 };
 
 /* The rows of vmm_backend_kvm; contracts in ../backend.h. */
@@ -159,6 +165,23 @@ size_t kvm_chips_size(struct vm *vm);
 int kvm_chips_get(struct vm *vm, void *chips);
 int kvm_chips_set(
     struct vm *vm, const void *chips, size_t len, uint64_t *clock);
+int kvm_stats_describe(
+    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+int kvm_stats_read(
+    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
+
+/*
+ * The descriptor of the statistics of a VM or a vCPU, by its own; returns
+ * owned.  A KVM without statistics is no failure: then it is a negative number
+ * other than -1.  Of a vCPU before it runs: the request waits for its run.
+ */
+int kvm_stats_open(int fd);
+/* Takes it. */
+void kvm_stats_close(int fd);
+/* Adds the descriptions in the len bytes of block to the table, their values
+ * behind those that are there.  EPROTO: they cannot be true. */
+int kvm_stats_parse(const struct kvm_stats_header *h, const void *block,
+    size_t len, struct stats_table *table);
 
 /* The KVM descriptors of the two handles. */
 int kvm_vm_fd(const struct vm *vm);

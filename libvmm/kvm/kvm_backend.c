@@ -65,6 +65,8 @@ const struct vmm_backend vmm_backend_kvm = {
 	.chips_size = kvm_chips_size,
 	.chips_get = kvm_chips_get,
 	.chips_set = kvm_chips_set,
+	.stats_describe = kvm_stats_describe,
+	.stats_read = kvm_stats_read,
 };
 
 static const struct {
