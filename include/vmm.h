@@ -93,7 +93,7 @@ struct vm_params {
  */
 int vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp);
 
-/* Takes the VM: closes its vCPUs and memory.  NULL is allowed. */
+/* Takes the VM: closes its vCPUs, devices and memory.  NULL is allowed. */
 void vm_destroy(struct vm *vm);
 
 /*

@@ -57,6 +57,8 @@ struct vmm_backend {
 	int (*routes_set)(struct vm *vm, const struct route_table *routes);
 	int (*ioeventfd)(
 	    struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
+	/* A VFIO group of the guest's devices; no error if it need not know. */
+	int (*vfio_group)(struct vm *vm, int group_fd, bool add);
 
 	int (*vcpu_open)(struct vcpu *vcpu);
 	void (*vcpu_close)(struct vcpu *vcpu);

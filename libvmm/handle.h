@@ -18,6 +18,8 @@
 #include "route.h"
 #include "vmm.h"
 
+struct vfio;
+
 struct vm {
 	const struct vmm_backend *be;
 	void *priv; /* the backend's */
@@ -29,6 +31,7 @@ struct vm {
 	struct route_table routes;
 	struct cpuid_set cpuid; /* what the host can give */
 	_Atomic(struct vcpu *) vcpus[VMM_MAX_VCPUS];
+	struct vfio *vfio; /* of assigned devices; NULL: none */
 };
 
 struct vcpu {
@@ -51,5 +54,14 @@ struct vcpu {
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */
 int vm_need_chips(struct vm *vm);
+
+/*
+ * A part of a device's BAR as memory of the guest; host stays the caller's.
+ * _drop takes back what starts at gpa, if there is any: once it returns -1,
+ * host is vm_destroy()'s to unmap.
+ */
+int memory_add_device(
+    struct vm *vm, uint64_t gpa, uint64_t len, uint8_t *host, bool write);
+int memory_drop_device(struct vm *vm, uint64_t gpa);
 
 #endif /* HANDLE_H */

@@ -43,6 +43,9 @@
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
  *	openat read (vmm_get_mem_free), openat read access (vm_get_capability)
  *
+ * Devices of the host (vmm_pptdev.h): ioctl on the VM: KVM_CREATE_DEVICE; on
+ *	what it makes: KVM_SET_DEVICE_ATTR; the rest is in libvmm/vfio/pptdev.h
+ *
  * End (vm_destroy): munmap, close
  */
 #ifndef KVM_H
@@ -71,6 +74,7 @@ struct vmm_event;
 struct kvm_vm {
 	int fd;
 	size_t run_size; /* of the shared page(s) of a vCPU */
+	int vfio_fd; /* KVM's pseudo device for groups; -1: not made */
 };
 
 struct kvm_vcpu {
@@ -98,6 +102,7 @@ int kvm_irq_irqfd(
 int kvm_irq_routes_set(struct vm *vm, const struct route_table *routes);
 int kvm_irq_ioeventfd(
     struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
+int kvm_vfio_group(struct vm *vm, int group_fd, bool add);
 int kvm_vcpu_open(struct vcpu *vcpu);
 void kvm_vcpu_close(struct vcpu *vcpu);
 int kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit);
