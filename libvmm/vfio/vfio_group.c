@@ -14,6 +14,22 @@
 
 #define VFIO_CONTAINER "/dev/vfio/vfio"
 
+/* Whether the kernel speaks our language: an errno, or 0. */
+static int
+container_check(struct vfio *v)
+{
+	int n;
+
+	n = v->ops->ioctl(v->arg, v->fd, VFIO_GET_API_VERSION, NULL);
+	if (n != VFIO_API_VERSION)
+		return n == -1 ? errno : EPROTO;
+	n = v->ops->ioctl(v->arg, v->fd, VFIO_CHECK_EXTENSION,
+	    (void *)(uintptr_t)VFIO_TYPE1v2_IOMMU);
+	if (n != 1)
+		return n == -1 ? errno : ENOTSUP;
+	return 0;
+}
+
 struct vfio *
 vfio_get(struct vm *vm, const struct vfio_ops *ops, void *arg)
 {
@@ -37,16 +53,9 @@ vfio_get(struct vm *vm, const struct vfio_ops *ops, void *arg)
 		err = errno == ENODEV || errno == ENXIO ? ENOENT : errno;
 		goto fail;
 	}
-	if (ops->ioctl(arg, v->fd, VFIO_GET_API_VERSION, NULL) !=
-	    VFIO_API_VERSION) {
-		err = EPROTO;
+	err = container_check(v);
+	if (err != 0)
 		goto fail;
-	}
-	if (ops->ioctl(arg, v->fd, VFIO_CHECK_EXTENSION,
-		(void *)(uintptr_t)VFIO_TYPE1v2_IOMMU) != 1) {
-		err = ENOTSUP;
-		goto fail;
-	}
 	vm->vfio = v;
 	return v;
 fail:
