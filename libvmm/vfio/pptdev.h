@@ -39,15 +39,15 @@ struct vm;
  * manual: -1, NULL (mmap: MAP_FAILED) with errno.
  */
 struct vfio_ops {
-	int (*open)(void *arg, const char *path);
+	int (*open_rw)(void *arg, const char *path);
 	void (*close)(void *arg, int fd);
 	ssize_t (*readlink)(
 	    void *arg, const char *path, char *buf, size_t size);
 	/* 1: the folder has entries, 0: none, or there is no such folder. */
 	int (*populated)(void *arg, const char *path);
-	int (*ioctl)(void *arg, int fd, unsigned long request, void *p);
-	void *(*mmap)(void *arg, size_t len, int prot, int fd, uint64_t off);
-	void (*munmap)(void *arg, void *p, size_t len);
+	int (*control)(void *arg, int fd, unsigned long request, void *p);
+	void *(*map)(void *arg, size_t len, int prot, int fd, uint64_t off);
+	void (*unmap)(void *arg, void *p, size_t len);
 	ssize_t (*pread)(
 	    void *arg, int fd, void *buf, size_t len, uint64_t off);
 	ssize_t (*pwrite)(

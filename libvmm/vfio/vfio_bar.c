@@ -184,7 +184,7 @@ bar_open(struct vm_pptdev *dev, struct vfio_bar *bar)
 		a = &bar->area[i];
 		if (a->host != NULL)
 			continue;
-		p = ops->mmap(
+		p = ops->map(
 		    dev->vfio->arg, a->len, prot, dev->fd, bar->off + a->off);
 		if (p == MAP_FAILED)
 			return -1;
@@ -312,7 +312,7 @@ vfio_bar_fini(struct vm_pptdev *dev)
 			    memory_drop_device(dev->vm, bar->gpa + a->off) ==
 				-1)
 				continue;
-			dev->vfio->ops->munmap(dev->vfio->arg, a->host, a->len);
+			dev->vfio->ops->unmap(dev->vfio->arg, a->host, a->len);
 		}
 	}
 }

@@ -15,7 +15,7 @@
 int
 vfio_ioctl(struct vm_pptdev *dev, unsigned long request, void *p)
 {
-	return dev->vfio->ops->ioctl(dev->vfio->arg, dev->fd, request, p);
+	return dev->vfio->ops->control(dev->vfio->arg, dev->fd, request, p);
 }
 
 static int
@@ -87,7 +87,7 @@ device_open(struct vm *vm, struct vm_pptdev *dev, const struct vfio_ops *ops,
 	dev->group = vfio_group_get(vm, group);
 	if (dev->group == NULL)
 		goto fail;
-	dev->fd = ops->ioctl(
+	dev->fd = ops->control(
 	    arg, dev->group->fd, VFIO_GROUP_GET_DEVICE_FD, dev->address);
 	if (dev->fd == -1) {
 		err = errno;

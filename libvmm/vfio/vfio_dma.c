@@ -44,7 +44,7 @@ dma_info(struct vfio *v)
 	if (info == NULL)
 		return NULL;
 	info->argsz = size;
-	if (v->ops->ioctl(v->arg, v->fd, VFIO_IOMMU_GET_INFO, info) == -1)
+	if (v->ops->control(v->arg, v->fd, VFIO_IOMMU_GET_INFO, info) == -1)
 		goto fail;
 	if (info->argsz <= size || info->argsz > DMA_INFO_MAX) {
 		info->argsz = size;
@@ -57,7 +57,7 @@ dma_info(struct vfio *v)
 	info = larger;
 	info->argsz = size;
 	info->flags = 0;
-	if (v->ops->ioctl(v->arg, v->fd, VFIO_IOMMU_GET_INFO, info) == -1)
+	if (v->ops->control(v->arg, v->fd, VFIO_IOMMU_GET_INFO, info) == -1)
 		goto fail;
 	if (info->argsz > size)
 		info->argsz = size;
@@ -107,7 +107,7 @@ dma_map_region(struct vfio *v, const struct memmap_region *r)
 	/* What the guest's CPUs may not write its devices may not either. */
 	if ((r->prot & VMM_PROT_WRITE) != 0)
 		map.flags |= VFIO_DMA_MAP_FLAG_WRITE;
-	return v->ops->ioctl(v->arg, v->fd, VFIO_IOMMU_MAP_DMA, &map);
+	return v->ops->control(v->arg, v->fd, VFIO_IOMMU_MAP_DMA, &map);
 }
 
 static int
@@ -152,7 +152,7 @@ vfio_dma_unmap(struct vm *vm, const struct memmap_region *region)
 
 	if (v == NULL || !v->dma || region->device)
 		return 0;
-	return v->ops->ioctl(v->arg, v->fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
+	return v->ops->control(v->arg, v->fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
 }
 
 int
@@ -162,7 +162,7 @@ vfio_dma_start(struct vm *vm)
 	struct vfio *v = vm->vfio;
 	int i, err, rc = 0;
 
-	if (v->ops->ioctl(v->arg, v->fd, VFIO_SET_IOMMU,
+	if (v->ops->control(v->arg, v->fd, VFIO_SET_IOMMU,
 		(void *)(uintptr_t)VFIO_TYPE1v2_IOMMU) == -1)
 		return -1;
 	info = dma_info(v);

@@ -20,10 +20,10 @@ container_check(struct vfio *v)
 {
 	int n;
 
-	n = v->ops->ioctl(v->arg, v->fd, VFIO_GET_API_VERSION, NULL);
+	n = v->ops->control(v->arg, v->fd, VFIO_GET_API_VERSION, NULL);
 	if (n != VFIO_API_VERSION)
 		return n == -1 ? errno : EPROTO;
-	n = v->ops->ioctl(v->arg, v->fd, VFIO_CHECK_EXTENSION,
+	n = v->ops->control(v->arg, v->fd, VFIO_CHECK_EXTENSION,
 	    (void *)(uintptr_t)VFIO_TYPE1v2_IOMMU);
 	if (n != 1)
 		return n == -1 ? errno : ENOTSUP;
@@ -47,7 +47,7 @@ vfio_get(struct vm *vm, const struct vfio_ops *ops, void *arg)
 		return NULL;
 	v->ops = ops;
 	v->arg = arg;
-	v->fd = ops->open(arg, VFIO_CONTAINER);
+	v->fd = ops->open_rw(arg, VFIO_CONTAINER);
 	if (v->fd == -1) {
 		/* The file stands for a module that may not be there. */
 		err = errno == ENODEV || errno == ENXIO ? ENOENT : errno;
@@ -86,7 +86,7 @@ group_check(struct vfio *v, int fd)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 
-	if (v->ops->ioctl(v->arg, fd, VFIO_GROUP_GET_STATUS, &status) == -1)
+	if (v->ops->control(v->arg, fd, VFIO_GROUP_GET_STATUS, &status) == -1)
 		return -1;
 	if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) == 0)
 		errno = EXDEV;
@@ -103,7 +103,7 @@ group_leave(struct vfio *v, int fd)
 {
 	int i;
 
-	(void)v->ops->ioctl(v->arg, fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
+	(void)v->ops->control(v->arg, fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
 	for (i = 0; i < VFIO_GROUPS; i++)
 		if (v->group[i].users > 0)
 			return;
@@ -118,7 +118,7 @@ group_enter(struct vm *vm, int fd)
 	int err;
 
 	if (group_check(v, fd) == -1 ||
-	    v->ops->ioctl(v->arg, fd, VFIO_GROUP_SET_CONTAINER, &v->fd) == -1)
+	    v->ops->control(v->arg, fd, VFIO_GROUP_SET_CONTAINER, &v->fd) == -1)
 		return -1;
 	/* KVM asks whether DMA is coherent, which depends on the IOMMU. */
 	if ((v->dma || vfio_dma_start(vm) == 0) &&
@@ -151,7 +151,7 @@ vfio_group_get(struct vm *vm, uint32_t number)
 		return NULL;
 	}
 	(void)snprintf(path, sizeof(path), "/dev/vfio/%u", number);
-	g->fd = v->ops->open(v->arg, path);
+	g->fd = v->ops->open_rw(v->arg, path);
 	if (g->fd == -1)
 		return NULL;
 	if (group_enter(vm, g->fd) == -1) {

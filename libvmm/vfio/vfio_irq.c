@@ -425,8 +425,8 @@ vm_pptdev_notify(struct vm_pptdev *dev, enum vm_pptdev_event event, int fd)
 		return -1;
 	}
 	pthread_mutex_lock(&dev->lock);
-	rc = irq_set_fds(dev, irq_events[event], VFIO_IRQ_SET_ACTION_TRIGGER, 0,
-	    1, &fd32);
+	rc = irq_set_fds(
+	    dev, irq_events[event], VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1, &fd32);
 	pthread_mutex_unlock(&dev->lock);
 	return rc;
 }

@@ -101,13 +101,13 @@ kernel_kvm_group(void *arg, struct vm *vm, int group_fd, bool add)
 }
 
 const struct vfio_ops vfio_ops_kernel = {
-	.open = kernel_open,
+	.open_rw = kernel_open,
 	.close = kernel_close,
 	.readlink = kernel_readlink,
 	.populated = kernel_populated,
-	.ioctl = kernel_ioctl,
-	.mmap = kernel_mmap,
-	.munmap = kernel_munmap,
+	.control = kernel_ioctl,
+	.map = kernel_mmap,
+	.unmap = kernel_munmap,
 	.pread = kernel_pread,
 	.pwrite = kernel_pwrite,
 	.eventfd = kernel_eventfd,

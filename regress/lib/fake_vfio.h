@@ -447,13 +447,13 @@ fake_kvm_group(void *arg, struct vm *vm, int group_fd, bool add)
 }
 
 static const struct vfio_ops fake_vfio_ops = {
-	.open = fake_open,
+	.open_rw = fake_open,
 	.close = fake_close,
 	.readlink = fake_readlink,
 	.populated = fake_populated,
-	.ioctl = fake_ioctl,
-	.mmap = fake_mmap,
-	.munmap = fake_munmap,
+	.control = fake_ioctl,
+	.map = fake_mmap,
+	.unmap = fake_munmap,
 	.pread = fake_pread,
 	.pwrite = fake_pwrite,
 	.eventfd = fake_eventfd,

@@ -49,6 +49,7 @@ struct fake_device {
 	int trigger[FAKE_IRQS][FAKE_VECTORS];
 	int unmask;
 	int irq_fds;
+	int16_t patch[256]; /* bytes of configuration space; -1: as they are */
 	unsigned int forbidden; /* writes that must not reach a device */
 };
 
@@ -129,6 +130,7 @@ fake_device_init(struct fake_device *d)
 	memset(d, 0, sizeof(*d));
 	d->fd = d->unmask = d->type = -1;
 	d->has_reset = true;
+	memset(d->patch, 0xff, sizeof(d->patch));
 	d->host_vectors = UINT32_MAX;
 	for (i = 0; i < FAKE_IRQS; i++)
 		for (j = 0; j < FAKE_VECTORS; j++)
@@ -169,6 +171,11 @@ fake_device_open(struct fake_device *d, int fd)
 			PCI_BASE_ADDRESS_0 + 4 * i,
 		    &low, 4);
 	}
+	for (i = 0; i < sizeof(d->patch) / sizeof(d->patch[0]); i++)
+		if (d->patch[i] != -1)
+			ok &= fake_device_put(d,
+			    FAKE_REGION(VFIO_PCI_CONFIG_REGION_INDEX) + i,
+			    &d->patch[i], 1);
 	d->forbidden += !ok;
 }
 
