@@ -4,37 +4,16 @@
  * device and in its MSI-X table: the registers that libvmm keeps, those that
  * it lets through, those that nobody but the host may write.
  */
-#include "check.h"
-#include "fake_vfio.h"
-#include "fake_vm.h"
-#include "vmm_pptdev.h"
+#include "fake_pptdev.h"
 
 #define MSI (FAKE_CAP_MSI + PCI_MSI_FLAGS)
 #define MSIX (FAKE_CAP_MSIX + PCI_MSIX_FLAGS)
 #define ADDR 0xfee00000U
 
-static struct fake_vfio host;
-static struct vm *vm;
-static struct vm_pptdev *dev;
-
 static bool
 begin(void)
 {
-	fake_vfio_init(&host);
-	vm = fake_vm_new(0x10000);
-	return vm != NULL &&
-	    vfio_assign(vm, FAKE_ADDRESS, &fake_vfio_ops, &host, &dev) == 0;
-}
-
-static void
-end(void)
-{
-	vm_unassign_pptdev(dev);
-	/* No write was forbidden: nothing of the host's was touched. */
-	CHECK(fake_vfio_is_empty(&host));
-	CHECK_EQ(fake_vm.irqfds, 0);
-	CHECK_EQ(vm->routes.top, 0);
-	vm_destroy(vm);
+	return fake_pptdev_begin(0x10000) && fake_pptdev_assign();
 }
 
 static uint32_t
@@ -81,7 +60,7 @@ test_sizes_of_bars(void)
 	CHECK(put(0x14, 2, 0xc123));
 	CHECK(vm_get_pptdev_bar(dev, 1, &bar) == 0);
 	CHECK_EQ(bar.guest & 0xffff, 0xc120);
-	end();
+	fake_pptdev_end();
 }
 
 static void
@@ -114,7 +93,7 @@ test_what_passes(void)
 	/* Beyond byte 255 there is only reading. */
 	CHECK(put(0x100, 4, 0));
 	CHECK_EQ(get(0x100, 4), 0x00010001);
-	end();
+	fake_pptdev_end();
 }
 
 static void
@@ -134,7 +113,7 @@ test_wrong_accesses(void)
 			-1 &&
 		    errno == EINVAL);
 	}
-	end();
+	fake_pptdev_end();
 }
 
 static void
@@ -161,7 +140,7 @@ test_msi_by_register(void)
 	CHECK_EQ(host.dev.enabled, FAKE_MSI);
 	CHECK(put(MSI, 2, 0));
 	CHECK_EQ(host.dev.type, -1);
-	end();
+	fake_pptdev_end();
 }
 
 static bool
@@ -210,7 +189,7 @@ test_msix_by_register(void)
 	/* The first byte behind the table is the device's. */
 	CHECK(vm_pptdev_bar_write(dev, FAKE_TABLE_BAR,
 		  FAKE_TABLE + FAKE_MSIX * VFIO_TABLE_ENTRY, 1, 7) == 0);
-	end();
+	fake_pptdev_end();
 }
 
 static void
@@ -225,7 +204,7 @@ test_reset_by_register(void)
 	CHECK_EQ(get(0x10, 4), 0);
 	CHECK_EQ(get(0x18, 4), 0xc); /* its kind it keeps */
 	CHECK_EQ(get(MSI, 2), PCI_MSI_FLAGS_64BIT | 3 << 1);
-	end();
+	fake_pptdev_end();
 }
 
 /* Chains that no device should have: an end is found, or an error. */
@@ -246,17 +225,13 @@ test_hostile_chains(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		fake_vfio_init(&host);
+		REQUIRE(fake_pptdev_begin(0x10000));
 		host.dev.patch[rows[i].off] = rows[i].value;
-		vm = fake_vm_new(0x10000);
-		REQUIRE(vm != NULL);
-		dev = NULL;
 		errno = 0;
-		if (vfio_assign(
-			vm, FAKE_ADDRESS, &fake_vfio_ops, &host, &dev) == 0)
+		if (fake_pptdev_assign())
 			errno = 0;
 		CHECK_EQ(errno, rows[i].err);
-		end();
+		fake_pptdev_end();
 	}
 }
 
