@@ -97,19 +97,6 @@ group_check(struct vfio *v, int fd)
 	return -1;
 }
 
-/* Leaves the container, which with its last group forgets all mappings. */
-static void
-group_leave(struct vfio *v, int fd)
-{
-	int i;
-
-	(void)v->ops->control(v->arg, fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
-	for (i = 0; i < VFIO_GROUPS; i++)
-		if (v->group[i].users > 0)
-			return;
-	v->dma = false;
-}
-
 /* Puts an open group into the container; what was done is undone on errors. */
 static int
 group_enter(struct vm *vm, int fd)
@@ -125,7 +112,8 @@ group_enter(struct vm *vm, int fd)
 	    v->ops->kvm_group(v->arg, vm, fd, true) == 0)
 		return 0;
 	err = errno;
-	group_leave(v, fd);
+	/* With its last group a container forgets all mappings. */
+	(void)v->ops->control(v->arg, fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
 	errno = err;
 	return -1;
 }
@@ -173,6 +161,7 @@ vfio_group_put(struct vm *vm, struct vfio_group *group)
 	if (--group->users > 0)
 		return;
 	(void)v->ops->kvm_group(v->arg, vm, group->fd, false);
-	group_leave(v, group->fd);
+	(void)v->ops->control(
+	    v->arg, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
 	v->ops->close(v->arg, group->fd);
 }
