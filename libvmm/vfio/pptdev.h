@@ -167,7 +167,17 @@ int vfio_dma_start(struct vm *vm);
 int vfio_dma_map(struct vm *vm, const struct memmap_region *region);
 int vfio_dma_unmap(struct vm *vm, const struct memmap_region *region);
 
-/* The next capability of id in a chain of size bytes, or NULL. */
+/* --- vfio_info.c: descriptions ---------------------------------------------
+ */
+
+/*
+ * The answer to a question of size bytes, which begins with argsz and flags,
+ * and the capabilities behind it: owned, argsz says how much there is.
+ */
+void *vfio_info(const struct vfio *v, int fd, unsigned long request,
+    const void *question, uint32_t size);
+
+/* The capability of id in a chain within size bytes (borrowed), or NULL. */
 struct vfio_info_cap_header;
 struct vfio_info_cap_header *vfio_find_cap(
     void *info, uint32_t size, uint32_t first, uint16_t id);

@@ -15,44 +15,14 @@
 #include "../handle.h"
 #include "pptdev.h"
 
-#define BAR_INFO_MAX (64U * 1024)
-
 /* A region's description with its capabilities: owned, or NULL. */
 static struct vfio_region_info *
 bar_info(struct vm_pptdev *dev, uint32_t index)
 {
-	struct vfio_region_info *info, *larger;
-	uint32_t size = sizeof(*info);
-	int err;
+	struct vfio_region_info question = { .index = index };
 
-	info = calloc(1, size);
-	if (info == NULL)
-		return NULL;
-	info->argsz = size;
-	info->index = index;
-	if (vfio_ioctl(dev, VFIO_DEVICE_GET_REGION_INFO, info) == -1)
-		goto fail;
-	if (info->argsz <= size || info->argsz > BAR_INFO_MAX) {
-		info->argsz = size;
-		return info;
-	}
-	size = info->argsz;
-	larger = realloc(info, size);
-	if (larger == NULL)
-		goto fail;
-	info = larger;
-	info->argsz = size;
-	info->index = index;
-	if (vfio_ioctl(dev, VFIO_DEVICE_GET_REGION_INFO, info) == -1)
-		goto fail;
-	if (info->argsz > size)
-		info->argsz = size;
-	return info;
-fail:
-	err = errno;
-	free(info);
-	errno = err;
-	return NULL;
+	return vfio_info(dev->vfio, dev->fd, VFIO_DEVICE_GET_REGION_INFO,
+	    &question, sizeof(question));
 }
 
 /* Notes [off, end) as mappable, as far as it is whole pages of the BAR. */

@@ -12,61 +12,14 @@
 #include "../handle.h"
 #include "pptdev.h"
 
-#define DMA_INFO_MAX (64U * 1024) /* bytes of the IOMMU's description */
-
-struct vfio_info_cap_header *
-vfio_find_cap(void *info, uint32_t size, uint32_t first, uint16_t id)
-{
-	struct vfio_info_cap_header *cap;
-	uint32_t off = first, last = 0;
-
-	/* Forward only, so that a chain without an end has one. */
-	while (off > last && size >= sizeof(*cap) &&
-	    off <= size - sizeof(*cap) && off % 4 == 0) {
-		cap = (void *)((uint8_t *)info + off);
-		if (cap->id == id)
-			return cap;
-		last = off;
-		off = cap->next;
-	}
-	return NULL;
-}
-
 /* The IOMMU's description with its capabilities: owned, or NULL. */
 static struct vfio_iommu_type1_info *
-dma_info(struct vfio *v)
+dma_info(const struct vfio *v)
 {
-	struct vfio_iommu_type1_info *info, *larger;
-	uint32_t size = sizeof(*info);
-	int err;
+	struct vfio_iommu_type1_info question = { .flags = 0 };
 
-	info = calloc(1, size);
-	if (info == NULL)
-		return NULL;
-	info->argsz = size;
-	if (v->ops->control(v->arg, v->fd, VFIO_IOMMU_GET_INFO, info) == -1)
-		goto fail;
-	if (info->argsz <= size || info->argsz > DMA_INFO_MAX) {
-		info->argsz = size;
-		return info;
-	}
-	size = info->argsz;
-	larger = realloc(info, size);
-	if (larger == NULL)
-		goto fail;
-	info = larger;
-	info->argsz = size;
-	info->flags = 0;
-	if (v->ops->control(v->arg, v->fd, VFIO_IOMMU_GET_INFO, info) == -1)
-		goto fail;
-	if (info->argsz > size)
-		info->argsz = size;
-	return info;
-fail:
-	err = errno;
-	free(info);
-	errno = err;
-	return NULL;
+	return vfio_info(
+	    v, v->fd, VFIO_IOMMU_GET_INFO, &question, sizeof(question));
 }
 
 /* Whether the IOMMU reaches a region; one that says no limits reaches all. */
@@ -76,8 +29,7 @@ dma_reaches(struct vfio_iommu_type1_info *info, const struct memmap_region *r)
 	const struct vfio_iommu_type1_info_cap_iova_range *cap;
 	uint32_t i, off;
 
-	if ((info->flags & VFIO_IOMMU_INFO_CAPS) == 0 ||
-	    info->argsz < sizeof(*info))
+	if ((info->flags & VFIO_IOMMU_INFO_CAPS) == 0)
 		return true;
 	cap = (const void *)vfio_find_cap(info, info->argsz, info->cap_offset,
 	    VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
