@@ -23,7 +23,7 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 
 # A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
-$(O)/gen/guest_%.bin: regress/guest/%.S
+$(O)/gen/guest_%.bin: regress/guest/%.S regress/guest/chips.inc
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
 	$(Q)$(CC) -nostdlib -static -Wl,-Ttext=0x1000 -Wl,--build-id=none \

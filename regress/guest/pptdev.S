@@ -7,6 +7,8 @@
  * and 0x51, and line 5 (vector 0x25), for which it asks port 0xf4 before its
  * EOI.  Real mode; the LAPIC is in x2APIC mode, so that MSRs reach it.
  */
+#include "chips.inc"
+
 	.code16
 	.globl _start
 _start:
@@ -19,36 +21,12 @@ _start:
 	movw	%ax, 4 * 0x50 + 2
 	movw	$message1, 4 * 0x51
 	movw	%ax, 4 * 0x51 + 2
-	movb	$0x11, %al		/* the PICs: ICW1 to ICW4, mask */
-	outb	%al, $0x20
-	outb	%al, $0xa0
-	movb	$0x20, %al
-	outb	%al, $0x21
-	movb	$0x28, %al
-	outb	%al, $0xa1
-	movb	$0x04, %al
-	outb	%al, $0x21
-	movb	$0x02, %al
-	outb	%al, $0xa1
-	movb	$0x01, %al
-	outb	%al, $0x21
-	outb	%al, $0xa1
+	PICS_INIT 0xdf
 	movw	$0x4d0, %dx		/* ELCR: line 5 is a level */
 	movb	$0x20, %al
 	outb	%al, %dx
-	movb	$0xdf, %al
-	outb	%al, $0x21
-	movl	$0x1b, %ecx		/* APIC base: x2APIC */
-	rdmsr
-	orl	$0xc00, %eax
-	wrmsr
-	movl	$0x80f, %ecx		/* SVR: enable */
-	movl	$0x1ff, %eax
-	xorl	%edx, %edx
-	wrmsr
-	movl	$0x835, %ecx		/* LINT0: ExtINT */
-	movl	$0x700, %eax
-	wrmsr
+	X2APIC_ON
+	X2APIC_EXTINT
 	movw	$0xc000, %ax
 	movw	%ax, %es
 	movb	$0xff, %al		/* ready */
