@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "vfio/pptdev.h"
 
 static int
 vm_params_check(const struct vm_params *p)
@@ -108,6 +109,8 @@ vm_destroy(struct vm *vm)
 		return;
 	for (i = 0; i < VMM_MAX_VCPUS; i++)
 		vcpu_close(atomic_load(&vm->vcpus[i]));
+	while (vm->vfio != NULL)
+		vm_unassign_pptdev(vm->vfio->devices);
 	vm_free(vm, true);
 }
 
