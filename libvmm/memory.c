@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "memory.h"
+#include "snapshot.h"
 #include "vfio/pptdev.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -45,29 +47,51 @@ memory_reserve(size_t len)
 	return p + head;
 }
 
-/* Maps fd (or fresh memory) into the host, kept out of core files. */
-static uint8_t *
-memory_host_map(uint64_t len, int fd, uint64_t off, int prot)
+int
+memory_keep(void *host, uint64_t len, unsigned int flags, unsigned int old)
 {
-	int flags = fd == -1 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	unsigned int change = flags ^ old;
+	bool incore = (flags & VM_MEM_F_INCORE) != 0;
+
+	if ((change & VM_MEM_F_INCORE) != 0 &&
+	    madvise(host, len, incore ? MADV_DODUMP : MADV_DONTDUMP) == -1)
+		return -1;
+	if ((change & VM_MEM_F_WIRED) == 0)
+		return 0;
+	return (flags & VM_MEM_F_WIRED) != 0 ? mlock(host, len)
+					     : munlock(host, len);
+}
+
+uint8_t *
+memory_host_map(
+    unsigned int flags, uint64_t len, int fd, uint64_t off, int prot)
+{
+	int how = fd == -1 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, err;
 	void *at = NULL, *p;
 
 	if (len >= HUGE_ALIGN) {
 		at = memory_reserve(len);
 		if (at == NULL)
 			return NULL;
-		flags |= MAP_FIXED;
+		how |= MAP_FIXED;
 	}
-	p = mmap(at, len, prot, flags, fd, (off_t)off);
+	p = mmap(at, len, prot, how, fd, (off_t)off);
 	if (p == MAP_FAILED) {
-		int err = errno;
-
+		err = errno;
 		if (at != NULL)
 			munmap(at, len);
 		errno = err;
 		return NULL;
 	}
-	(void)madvise(p, len, MADV_DONTDUMP);
+	/* Without this a core file is large, and nothing else. */
+	if ((flags & VM_MEM_F_INCORE) == 0)
+		(void)madvise(p, len, MADV_DONTDUMP);
+	if ((flags & VM_MEM_F_WIRED) != 0 && mlock(p, len) == -1) {
+		err = errno;
+		munmap(p, len);
+		errno = err;
+		return NULL;
+	}
 	return p;
 }
 
@@ -86,6 +110,8 @@ memory_enter(struct vm *vm, struct memmap_region *r)
 		errno = err;
 		return -1;
 	}
+	if ((r->prot & VMM_PROT_WRITE) == 0)
+		atomic_fetch_add(&vm->readonly, 1);
 	memmap_add(&vm->map, r);
 	return 0;
 }
@@ -94,6 +120,7 @@ memory_enter(struct vm *vm, struct memmap_region *r)
 static int
 memory_leave(struct vm *vm, const struct memmap_region *r)
 {
+	bool readonly = (r->prot & VMM_PROT_WRITE) == 0;
 	int err;
 
 	if (vfio_dma_unmap(vm, r) == -1)
@@ -105,11 +132,12 @@ memory_leave(struct vm *vm, const struct memmap_region *r)
 		return -1;
 	}
 	memmap_remove(&vm->map, r);
+	if (readonly)
+		atomic_fetch_sub(&vm->readonly, 1);
 	return 0;
 }
 
-/* Checks, maps and registers one region; the VM's lock is held. */
-static int
+int
 memory_add(struct vm *vm, struct memmap_region *r, int fd)
 {
 	int prot = PROT_READ | (r->host_write ? PROT_WRITE : 0), err;
@@ -119,12 +147,16 @@ memory_add(struct vm *vm, struct memmap_region *r, int fd)
 		errno = err;
 		return -1;
 	}
-	r->host = memory_host_map(r->len, fd, r->offset, prot);
-	if (r->host == NULL)
-		return -1;
+	if (!r->borrowed) {
+		r->host =
+		    memory_host_map(vm->memflags, r->len, fd, r->offset, prot);
+		if (r->host == NULL)
+			return -1;
+	}
 	if (memory_enter(vm, r) == -1) {
 		err = errno;
-		munmap(r->host, r->len);
+		if (!r->borrowed)
+			munmap(r->host, r->len);
 		errno = err;
 		return -1;
 	}
@@ -138,7 +170,8 @@ memory_drop(struct vm *vm, const struct memmap_region *r)
 
 	if (memory_leave(vm, r) == -1)
 		return -1;
-	munmap(gone.host, gone.len);
+	if (!gone.borrowed)
+		munmap(gone.host, gone.len);
 	return 0;
 }
 
@@ -150,15 +183,13 @@ memory_add_device(
 		.len = len,
 		.host = host,
 		.prot = VMM_PROT_READ | (write ? VMM_PROT_WRITE : 0),
+		.backing = MEMMAP_DEVICE,
+		.borrowed = true,
 		.device = true };
-	int err, rc = -1;
+	int rc;
 
 	pthread_mutex_lock(&vm->lock);
-	err = memmap_check(&vm->map, gpa, len);
-	if (err != 0)
-		errno = err;
-	else
-		rc = memory_enter(vm, &r);
+	rc = memory_add(vm, &r, -1);
 	pthread_mutex_unlock(&vm->lock);
 	return rc;
 }
@@ -177,8 +208,7 @@ memory_drop_device(struct vm *vm, uint64_t gpa)
 	return rc;
 }
 
-/* A memfd of exactly bytes bytes that nobody can resize. */
-static int
+int
 memory_sealed_fd(uint64_t bytes)
 {
 	static const char name[] = "guest-memory";
@@ -205,7 +235,7 @@ memory_sealed_fd(uint64_t bytes)
 static int
 memory_add_ram(struct vm *vm, uint64_t bytes, int fd)
 {
-	uint64_t low = bytes < VMM_LOWMEM_END ? bytes : VMM_LOWMEM_END;
+	uint64_t low = bytes < vm->lowmem_limit ? bytes : vm->lowmem_limit;
 	struct memmap_region r = { .len = low,
 		.prot = VMM_PROT_ALL,
 		.host_write = true,
@@ -322,13 +352,15 @@ vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len)
 
 /* Whether [off, off+len) is all in fd: a page beyond the end is a SIGBUS. */
 static int
-memory_check_fd(int fd, uint64_t off, uint64_t len)
+memory_check_fd(
+    int fd, uint64_t off, uint64_t len, enum memmap_backing *backing)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
 		return errno;
-	if (!S_ISREG(st.st_mode))
+	*backing = S_ISREG(st.st_mode) ? MEMMAP_FILE : MEMMAP_DEVICE;
+	if (*backing == MEMMAP_DEVICE)
 		return 0;
 	if (off > (uint64_t)st.st_size || len > (uint64_t)st.st_size - off)
 		return EINVAL;
@@ -346,7 +378,7 @@ vm_map_memory(
 		.host_write = fd == -1 || (prot & VMM_PROT_WRITE) != 0 };
 	int rc;
 
-	if (fd >= 0 && (rc = memory_check_fd(fd, off, len)) != 0) {
+	if (fd >= 0 && (rc = memory_check_fd(fd, off, len, &r.backing)) != 0) {
 		errno = rc;
 		return -1;
 	}
@@ -401,6 +433,7 @@ vm_map_gpa(struct vm *vm, uint64_t gpa, size_t len)
 static void
 memory_copy(struct vm *vm, uint64_t gpa, uint8_t *buf, size_t len, bool in)
 {
+	struct vm_snapshot *snapshot = atomic_load(&vm->snapshot);
 	const struct memmap_region *r;
 	uint64_t at, n;
 
@@ -410,9 +443,11 @@ memory_copy(struct vm *vm, uint64_t gpa, uint8_t *buf, size_t len, bool in)
 		n = r->len - at;
 		if (n > len)
 			n = len;
-		if (in)
+		if (in) {
 			memcpy(r->host + at, buf, n);
-		else
+			if (snapshot != NULL)
+				snapshot_written(snapshot, gpa, n);
+		} else
 			memcpy(buf, r->host + at, n);
 		gpa += n;
 		buf += n;

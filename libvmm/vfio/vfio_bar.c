@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "../handle.h"
+#include "../memory.h"
 #include "pptdev.h"
 
 /* A region's description with its capabilities: owned, or NULL. */

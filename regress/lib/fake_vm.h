@@ -30,9 +30,10 @@ static struct fake_vm {
 } fake_vm;
 
 static inline void
-fake_vm_backend_destroy(struct vm *vm)
+fake_vm_backend_destroy(struct vm *vm, bool close_fd)
 {
 	(void)vm;
+	(void)close_fd;
 }
 
 static inline int
@@ -124,6 +125,7 @@ fake_vm_new(uint64_t memory_bytes)
 	vm->be = &fake_vm_backend;
 	vm->params = (struct vm_params) { .ncpus = 1, .flags = VM_IRQCHIP };
 	vm->memory_fd = -1;
+	vm->lowmem_limit = VMM_LOWMEM_END;
 	pthread_mutex_init(&vm->lock, NULL);
 	if (memory_bytes != 0 && vm_setup_memory(vm, memory_bytes) == -1) {
 		vm_destroy(vm);
