@@ -113,7 +113,13 @@ int vm_pptdev_config_read(
 int vm_pptdev_config_write(
     struct vm_pptdev *dev, uint32_t off, uint32_t len, uint32_t value);
 
-/* --- interrupts: one kind at a time, needs VM_IRQCHIP --------------------- */
+/*
+ * --- interrupts: one kind at a time, needs VM_IRQCHIP ---
+ *
+ * Who hands all of a guest's accesses to the functions above needs only
+ * vm_setup_intx() of these; the others are for who keeps the registers of MSI
+ * and MSI-X himself, and the two do not mix.
+ */
 
 /* How many vectors it has of each kind; 0: not that kind. */
 int vm_get_pptdev_limits(

@@ -120,6 +120,7 @@ memory_enter(struct vm *vm, struct memmap_region *r)
 static int
 memory_leave(struct vm *vm, const struct memmap_region *r)
 {
+	bool readonly = (r->prot & VMM_PROT_WRITE) == 0;
 	int err;
 
 	if (vfio_dma_unmap(vm, r) == -1)
@@ -133,6 +134,8 @@ memory_leave(struct vm *vm, const struct memmap_region *r)
 	if ((r->prot & VMM_PROT_WRITE) == 0)
 		atomic_fetch_sub(&vm->readonly, 1);
 	memmap_remove(&vm->map, r);
+	if (readonly)
+		atomic_fetch_sub(&vm->readonly, 1);
 	return 0;
 }
 
@@ -184,14 +187,10 @@ memory_add_device(
 		.prot = VMM_PROT_READ | (write ? VMM_PROT_WRITE : 0),
 		.backing = MEMMAP_DEVICE,
 		.device = true };
-	int err, rc = -1;
+	int rc;
 
 	pthread_mutex_lock(&vm->lock);
-	err = memmap_check(&vm->map, gpa, len);
-	if (err != 0)
-		errno = err;
-	else
-		rc = memory_enter(vm, &r);
+	rc = memory_add(vm, &r, -1);
 	pthread_mutex_unlock(&vm->lock);
 	return rc;
 }

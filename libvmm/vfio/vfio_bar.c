@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "../handle.h"
+#include "../memory.h"
 #include "pptdev.h"
 
 /* A region's description with its capabilities: owned, or NULL. */
@@ -104,6 +105,11 @@ vfio_bar_init(struct vm_pptdev *dev)
 		free(info);
 		if (bar->size == 0 || i == VM_PPTDEV_ROM)
 			continue;
+		/* Else its register could not say how large it is. */
+		if ((bar->size & (bar->size - 1)) != 0) {
+			errno = EPROTO;
+			return -1;
+		}
 		if (vfio_config_get(dev, PCI_BASE_ADDRESS_0 + 4 * i, &reg, 4) ==
 		    -1)
 			return -1;

@@ -258,9 +258,9 @@ test_intx(void)
 
 /* --- a real device -------------------------------------------------------- */
 
-/* The address of an edu device that vfio-pci has. */
+/* The address of an edu device that vfio-pci has, and is not that one. */
 static bool
-find_edu(char address[16])
+find_edu(char address[16], const char *other)
 {
 	static const char folder[] = "/sys/bus/pci/drivers/vfio-pci";
 	DIR *d = opendir(folder);
@@ -270,7 +270,7 @@ find_edu(char address[16])
 	FILE *f;
 
 	while (d != NULL && !found && (e = readdir(d)) != NULL) {
-		if (strlen(e->d_name) != 12)
+		if (strlen(e->d_name) != 12 || strcmp(e->d_name, other) == 0)
 			continue;
 		(void)snprintf(
 		    path, sizeof(path), "%s/%s/device", folder, e->d_name);
@@ -290,7 +290,7 @@ find_edu(char address[16])
 
 #define NEEDS_EDU(address)                                               \
 	do {                                                             \
-		if (!find_edu(address))                                  \
+		if (!find_edu(address, ""))                              \
 			SKIP("no edu device is bound to vfio-pci here"); \
 	} while (0)
 
@@ -409,6 +409,38 @@ test_edu_dma(void)
 	guest_stop(&g);
 }
 
+/* Two devices in two groups; what one leaves the other keeps. */
+static void
+test_edu_two(void)
+{
+	char first[16], second[16], text[16] = "from guest RAM!", got[16] = "";
+	struct vm_pptdev *other;
+	uint64_t id = 0;
+
+	GUEST_NEEDS_KVM();
+	NEEDS_EDU(first);
+	REQUIRE(find_edu(second, first));
+	REQUIRE(begin_edu(second));
+	REQUIRE(vm_assign_pptdev(g.vm, first, &other) == 0);
+	/* A message is a write of a bus master. */
+	CHECK(vm_pptdev_config_write(other, PCI_COMMAND, 2,
+		  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) == 0);
+	CHECK(vm_pptdev_bar_read(other, 0, EDU_ID, 4, &id) == 0);
+	CHECK_EQ(id, EDU_ID_VALUE);
+	REQUIRE(vm_setup_msi(other, MSI_ADDR, 0x51, 1) == 0);
+	REQUIRE(vm_setup_msi(dev, MSI_ADDR, 0x50, 1) == 0);
+	CHECK(vm_pptdev_bar_write(other, 0, EDU_IRQ_RAISE, 4, 1) == 0);
+	CHECK(takes(0x51));
+	vm_unassign_pptdev(other);
+	REQUIRE(vm_copyin(g.vm, text, 0x8000, sizeof(text)) == 0);
+	CHECK(edu_copy(0x8000, EDU_BUFFER, 0));
+	CHECK(edu_copy(EDU_BUFFER, 0x8100, EDU_DMA_TO_RAM));
+	CHECK(vm_copyout(g.vm, 0x8100, got, sizeof(got)) == 0);
+	CHECK_STR(got, text);
+	vm_unassign_pptdev(dev);
+	guest_stop(&g);
+}
+
 /* What libvmm says about a device of this host: a line for a script. */
 static int
 say(const char *address)
@@ -438,5 +470,6 @@ main(int argc, char **argv)
 	TEST(test_edu_msi);
 	TEST(test_edu_intx);
 	TEST(test_edu_dma);
+	TEST(test_edu_two);
 	return CHECK_EXIT();
 }

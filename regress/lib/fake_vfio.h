@@ -237,15 +237,14 @@ fake_unmap_dma(struct fake_vfio *f, struct vfio_iommu_type1_dma_unmap *u)
 static inline int
 fake_iommu_info(struct vfio_iommu_type1_info *info)
 {
-	struct {
-		struct vfio_iommu_type1_info_cap_iova_range head;
-		struct vfio_iova_range range[2];
-	} cap = { .head = { .header = { VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1,
-				0 },
-		      .nr_iovas = 2 },
-		.range = {
-		    { 0, 0xfedfffffULL }, { 0xfef00000ULL, FAKE_TOP } } };
-	uint32_t need = sizeof(*info) + sizeof(cap);
+	static const struct vfio_iova_range ranges[] = { { 0, 0xfedfffffULL },
+		{ 0xfef00000ULL, FAKE_TOP } };
+	const struct vfio_iommu_type1_info_cap_iova_range cap = {
+		.header = { VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, 0 },
+		.nr_iovas = 2
+	};
+	uint32_t need = sizeof(*info) + sizeof(cap) + sizeof(ranges);
+	uint8_t *to = (uint8_t *)(info + 1);
 
 	if (info->argsz < 16)
 		return fake_err(EINVAL);
@@ -255,7 +254,8 @@ fake_iommu_info(struct vfio_iommu_type1_info *info)
 		info->cap_offset = 0;
 	if (info->argsz >= need) {
 		info->cap_offset = sizeof(*info);
-		memcpy(info + 1, &cap, sizeof(cap));
+		memcpy(to, &cap, sizeof(cap));
+		memcpy(to + sizeof(cap), ranges, sizeof(ranges));
 	} else
 		info->argsz = need;
 	return 0;

@@ -239,26 +239,29 @@ fake_device_info(const struct fake_device *d, struct vfio_device_info *info)
 static inline uint32_t
 fake_region_caps(uint32_t index, uint8_t *to)
 {
-	struct {
-		struct vfio_region_info_cap_sparse_mmap head;
-		struct vfio_region_sparse_mmap_area area[2];
-	} sparse = { .head = {
-			 .header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 },
-			 .nr_areas = 2 } };
-	struct vfio_info_cap_header msix = { VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
-		1, 0 };
+	const struct vfio_info_cap_header msix = {
+		VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, 1, 0
+	};
+	const struct vfio_region_info_cap_sparse_mmap sparse = {
+		.header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 },
+		.nr_areas = sizeof(fake_areas) / sizeof(fake_areas[0])
+	};
 
-	memcpy(sparse.area, fake_areas, sizeof(fake_areas));
-	if (fake_regions[index].cap == 0)
-		return 0;
-	if (fake_regions[index].cap == VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) {
+	switch (fake_regions[index].cap) {
+	case VFIO_REGION_INFO_CAP_MSIX_MAPPABLE:
 		if (to != NULL)
 			memcpy(to, &msix, sizeof(msix));
 		return sizeof(msix);
+	case VFIO_REGION_INFO_CAP_SPARSE_MMAP:
+		if (to != NULL) {
+			memcpy(to, &sparse, sizeof(sparse));
+			memcpy(to + sizeof(sparse), fake_areas,
+			    sizeof(fake_areas));
+		}
+		return sizeof(sparse) + sizeof(fake_areas);
+	default:
+		return 0;
 	}
-	if (to != NULL)
-		memcpy(to, &sparse, sizeof(sparse));
-	return sizeof(sparse);
 }
 
 static inline int
