@@ -45,9 +45,9 @@ struct vm {
 	bool has_saved_clock;
 	uint64_t saved_clock; /* of the last vm_set_chips(), in ns */
 	_Atomic(struct vcpu *) vcpus[VMM_MAX_VCPUS];
+	struct vfio *vfio; /* of assigned devices; NULL: none */
 	_Atomic(struct stats_table *) stats[2]; /* of the VM, of its vCPUs */
 	atomic_bool stats_time;
-	struct vfio *vfio; /* of assigned devices; NULL: none */
 };
 
 /* Why a run must end: once, or as long as it is set. */
@@ -92,13 +92,5 @@ bool vcpu_stopped(struct vcpu *vcpu, struct vm_exit *exit);
 
 /* Asks the run in progress or the next one to end, because of stop. */
 int vcpu_stop(struct vcpu *vcpu, unsigned int stop);
-/*
- * A part of a device's BAR as memory of the guest; host stays the caller's.
- * _drop takes back what starts at gpa, if there is any: once it returns -1,
- * host is vm_destroy()'s to unmap.
- */
-int memory_add_device(
-    struct vm *vm, uint64_t gpa, uint64_t len, uint8_t *host, bool write);
-int memory_drop_device(struct vm *vm, uint64_t gpa);
 
 #endif /* HANDLE_H */

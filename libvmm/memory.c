@@ -131,8 +131,6 @@ memory_leave(struct vm *vm, const struct memmap_region *r)
 		errno = err;
 		return -1;
 	}
-	if ((r->prot & VMM_PROT_WRITE) == 0)
-		atomic_fetch_sub(&vm->readonly, 1);
 	memmap_remove(&vm->map, r);
 	if (readonly)
 		atomic_fetch_sub(&vm->readonly, 1);
@@ -186,6 +184,7 @@ memory_add_device(
 		.host = host,
 		.prot = VMM_PROT_READ | (write ? VMM_PROT_WRITE : 0),
 		.backing = MEMMAP_DEVICE,
+		.borrowed = true,
 		.device = true };
 	int rc;
 

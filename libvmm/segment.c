@@ -134,7 +134,7 @@ segment_keep_all(struct vm *vm, unsigned int flags, unsigned int old)
 
 	for (i = 0; i < vm->map.count && rc == 0; i++) {
 		r = &vm->map.region[i];
-		if (!r->borrowed && !r->device)
+		if (!r->borrowed)
 			rc = memory_keep(r->host, r->len, flags, old);
 	}
 	for (d = vm->devmem; d != NULL && rc == 0; d = d->next)

@@ -95,9 +95,9 @@ struct vmm_pending;
 struct kvm_vm {
 	int fd;
 	size_t run_size; /* of the shared page(s) of a vCPU */
+	int vfio_fd; /* KVM's pseudo device for groups; -1: not made */
 	int stats_fd; /* owned; see kvm_stats_open() */
 	uint32_t stats_offset[2]; /* of the values: the VM's, a vCPU's */
-	int vfio_fd; /* KVM's pseudo device for groups; -1: not made */
 };
 
 struct kvm_vcpu {
@@ -128,9 +128,9 @@ int kvm_irq_irqfd(
 int kvm_irq_routes_set(struct vm *vm, const struct route_table *routes);
 int kvm_irq_ioeventfd(
     struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
+int kvm_vfio_group(struct vm *vm, int group_fd, bool add);
 int kvm_vcpu_open(struct vcpu *vcpu, int fd);
 void kvm_vcpu_close(struct vcpu *vcpu, bool close_fd);
-int kvm_vfio_group(struct vm *vm, int group_fd, bool add);
 int kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit);
 int kvm_run_complete(struct vcpu *vcpu, struct vm_exit *exit);
 void kvm_run_kick(struct vcpu *vcpu);

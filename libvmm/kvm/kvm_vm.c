@@ -94,9 +94,9 @@ kvm_vm_destroy(struct vm *vm, bool close_fd)
 {
 	struct kvm_vm *kv = vm->priv;
 
-	kvm_stats_close(kv->stats_fd);
 	if (kv->vfio_fd != -1)
 		close(kv->vfio_fd);
+	kvm_stats_close(kv->stats_fd);
 	if (close_fd)
 		close(kv->fd);
 	free(kv);
