@@ -17,6 +17,7 @@
 struct cpuid_set;
 struct memmap_region;
 struct route_table;
+struct stats_table;
 
 /* Pending events of a vCPU, in the backend's own form. */
 struct vmm_pending {
@@ -30,6 +31,9 @@ struct vmm_event {
 	bool has_error_code;
 	uint32_t error_code;
 };
+
+/* Room for any vCPU's XSAVE area: AMX' tiles need 11 KiB. */
+#define VMM_XSAVE_MAX 16384U
 
 struct vmm_backend {
 	const char *name;
@@ -90,7 +94,9 @@ struct vmm_backend {
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
 	/* A register of the LAPIC, by its offset. */
 	int (*get_lapic)(struct vcpu *vcpu, size_t reg, uint32_t *value);
-	int (*set_step)(struct vcpu *vcpu, bool on);
+	int (*get_fpu)(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+	int (*set_fpu)(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
+	int (*set_debug)(struct vcpu *vcpu, const struct vcpu_debug *debug);
 	int (*clock_paused)(struct vcpu *vcpu);
 
 	int (*xsave_size)(struct vcpu *vcpu, size_t *len);
@@ -115,6 +121,13 @@ struct vmm_backend {
 	int (*chips_get)(struct vm *vm, void *chips);
 	int (*chips_set)(
 	    struct vm *vm, const void *chips, size_t len, uint64_t *clock);
+	/* Of the VM (vcpu NULL) or of a vCPU.  Adds its descriptions to the
+	 * table, with the VM's lock held. */
+	int (*stats_describe)(
+	    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+	/* The first n of what it described; any thread, no lock. */
+	int (*stats_read)(
+	    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 };
 
 extern const struct vmm_backend vmm_backend_kvm;

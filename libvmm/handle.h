@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The two handles of libvmm, as its own files see them.  lock guards memory,
- * routes and the making of the chips; running a vCPU takes no lock.
+ * routes, the making of the chips and of the tables of statistics; running a
+ * vCPU takes no lock.
  */
 #ifndef HANDLE_H
 #define HANDLE_H
@@ -18,6 +19,7 @@
 #include "devmem.h"
 #include "memmap.h"
 #include "route.h"
+#include "stats.h"
 #include "vmm.h"
 
 struct vm {
@@ -41,6 +43,8 @@ struct vm {
 	bool has_saved_clock;
 	uint64_t saved_clock; /* of the last vm_set_chips(), in ns */
 	_Atomic(struct vcpu *) vcpus[VMM_MAX_VCPUS];
+	_Atomic(struct stats_table *) stats[2]; /* of the VM, of its vCPUs */
+	atomic_bool stats_time;
 };
 
 /* Why a run must end: once, or as long as it is set. */
@@ -73,7 +77,8 @@ struct vcpu {
 	cpu_set_t unpinned; /* what the thread had before */
 	atomic_bool active; /* may run */
 	enum vcpu_x2apic x2apic;
-	bool stepping; /* an exit after each instruction */
+	struct vcpu_debug debug; /* what it exits for */
+	struct stats_vcpu stats;
 };
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */

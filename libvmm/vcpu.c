@@ -146,17 +146,34 @@ vcpu_check_access(struct vcpu *vcpu, struct vm_exit *exit)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+/* Around a run: whose time it is. */
+static void
+vcpu_time(struct vcpu *vcpu, bool inside)
+{
+	if (atomic_load_explicit(&vcpu->vm->stats_time, memory_order_relaxed))
+		stats_time_switch(&vcpu->stats.time, inside);
+	else
+		stats_time_stop(&vcpu->stats.time);
+}
+
 int
 vm_run(struct vcpu *vcpu, struct vm_exit *exit)
 {
+	int rc;
+
 	if (!atomic_load_explicit(&vcpu->active, memory_order_relaxed)) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (vcpu->be->vcpu_run(vcpu, exit) == -1)
+	stats_count(&vcpu->stats.runs);
+	vcpu_time(vcpu, true);
+	rc = vcpu->be->vcpu_run(vcpu, exit);
+	vcpu_time(vcpu, false);
+	if (rc == -1)
 		return -1;
 	if (exit->reason == VM_EXIT_MMIO)
 		vcpu_check_access(vcpu, exit);
+	stats_count(&vcpu->stats.exits[exit->reason]);
 	return 0;
 }
 
@@ -167,6 +184,9 @@ vcpu_complete(struct vcpu *vcpu, struct vm_exit *exit)
 		return -1;
 	if (exit->reason == VM_EXIT_MMIO)
 		vcpu_check_access(vcpu, exit);
+	/* Cancelled means here that there is no exit. */
+	if (exit->reason != VM_EXIT_CANCELLED)
+		stats_count(&vcpu->stats.exits[exit->reason]);
 	return 0;
 }
 
@@ -205,11 +225,14 @@ vcpu_stop(struct vcpu *vcpu, unsigned int stop)
 	uintptr_t runner;
 	int err;
 
+	if (stop == VCPU_STOP_CANCEL)
+		stats_count_shared(&vcpu->stats.cancels);
 	atomic_fetch_or(&vcpu->stop, stop);
 	vcpu->be->vcpu_kick(vcpu);
 	runner = atomic_load(&vcpu->runner);
 	if (runner == 0)
 		return 0;
+	stats_count_shared(&vcpu->stats.kicks);
 	err = pthread_kill((pthread_t)runner, signo != 0 ? signo : SIGRTMIN);
 	if (err != 0 && err != ESRCH) {
 		errno = err;

@@ -40,6 +40,8 @@ vm_free(struct vm *vm, bool close_fd)
 	devmem_free_all(vm);
 	if (vm->memory_fd != -1)
 		close(vm->memory_fd);
+	for (i = 0; i < 2; i++)
+		stats_table_free(atomic_load(&vm->stats[i]));
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
 }

@@ -17,10 +17,9 @@
  *	    vmm_msr_list() KVM_GET_MSR_INDEX_LIST
  *	ioctl on the VM: KVM_SET_TSS_ADDR KVM_SET_IDENTITY_MAP_ADDR
  *	    KVM_SET_USER_MEMORY_REGION KVM_CREATE_IRQCHIP KVM_CREATE_PIT2
- *	    KVM_CREATE_VCPU
- *	    vm_open() KVM_GET_CLOCK
- *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ);
- *	    vcpu_open_fd() KVM_GET_MP_STATE
+ *	    KVM_CREATE_VCPU KVM_GET_STATS_FD; vm_open() KVM_GET_CLOCK
+ *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ)
+ *	    KVM_GET_STATS_FD; vcpu_open_fd() KVM_GET_MP_STATE
  *
  * State (registers, reset, clock; the thread that owns the vCPU):
  *	ioctl on a vCPU: KVM_GET_REGS KVM_SET_REGS KVM_GET_SREGS KVM_SET_SREGS
@@ -28,10 +27,11 @@
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
  *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI,
- *	    for vm_set_capability() KVM_SET_GUEST_DEBUG,
  *	    for vcpu_get_xsave() and its like KVM_GET_XSAVE KVM_GET_XSAVE2
  *	    KVM_GET_XCRS and KVM_CHECK_EXTENSION on the VM,
- *	    for vm_get_chips() KVM_GET_MP_STATE
+ *	    for vm_get_chips() KVM_GET_MP_STATE,
+ *	    for vcpu_set_debug() and vm_set_capability() KVM_SET_GUEST_DEBUG,
+ *	    for vcpu_get_fpu() and vcpu_set_fpu() KVM_GET_XSAVE
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK; vm_get_chips() KVM_GET_PIT2
  *
@@ -49,10 +49,17 @@
  *	futex (the VM's lock), brk mmap munmap (malloc), and for
  *	    vm_map_memory() what setup lists for it
  *
+ * Statistics, any thread: pread (and malloc)
+ *
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
  *	openat read (vmm_get_mem_free), openat read access (vm_get_capability),
  *	mlock munlock madvise (vm_set_memflags), mbind (vm_set_memory_domain),
  *	lseek (vm_snapshot_take)
+ *
+ * Only by vm_dump(), any thread: KVM_GET_REGS KVM_GET_SREGS KVM_GET_MSRS
+ *	KVM_GET_XSAVE KVM_GET_XSAVE2 KVM_GET_XCRS on the vCPUs, on the VM
+ *	KVM_CHECK_EXTENSION; fstat ftruncate pwrite64 or write on the dump's
+ *	descriptor; lseek on the RAM's; brk mmap munmap (malloc)
  *
  * End (vm_destroy): munmap, close
  */
@@ -67,9 +74,11 @@
 
 struct cpuid_set;
 struct kvm_run;
+struct kvm_stats_header;
 struct memmap_region;
 struct route_table;
 struct vcpu_debugregs;
+struct stats_table;
 struct vmm_event;
 struct vmm_pending;
 
@@ -83,12 +92,15 @@ struct vmm_pending;
 struct kvm_vm {
 	int fd;
 	size_t run_size; /* of the shared page(s) of a vCPU */
+	int stats_fd; /* owned; see kvm_stats_open() */
+	uint32_t stats_offset[2]; /* of the values: the VM's, a vCPU's */
 };
 
 struct kvm_vcpu {
 	int fd;
 	struct kvm_run *run; /* shared with the kernel */
 	size_t run_size;
+	int stats_fd; /* owned; see kvm_stats_open() */
 };
 
 /* The rows of vmm_backend_kvm; contracts in ../backend.h. */
@@ -132,7 +144,9 @@ int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_event_get_lapic(struct vcpu *vcpu, size_t reg, uint32_t *value);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
-int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
+int kvm_debug_set(struct vcpu *vcpu, const struct vcpu_debug *debug);
+int kvm_fpu_get(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+int kvm_fpu_set(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
 int kvm_xstate_size(struct vcpu *vcpu, size_t *len);
 int kvm_xstate_get(struct vcpu *vcpu, void *area, size_t len);
@@ -151,6 +165,23 @@ size_t kvm_chips_size(struct vm *vm);
 int kvm_chips_get(struct vm *vm, void *chips);
 int kvm_chips_set(
     struct vm *vm, const void *chips, size_t len, uint64_t *clock);
+int kvm_stats_describe(
+    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+int kvm_stats_read(
+    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
+
+/*
+ * The descriptor of the statistics of a VM or a vCPU, by its own; returns
+ * owned.  A KVM without statistics is no failure: then it is a negative number
+ * other than -1.  Of a vCPU before it runs: the request waits for its run.
+ */
+int kvm_stats_open(int fd);
+/* Takes it. */
+void kvm_stats_close(int fd);
+/* Adds the descriptions in the len bytes of block to the table, their values
+ * behind those that are there.  EPROTO: they cannot be true. */
+int kvm_stats_parse(const struct kvm_stats_header *h, const void *block,
+    size_t len, struct stats_table *table);
 
 /* The KVM descriptors of the two handles. */
 int kvm_vm_fd(const struct vm *vm);

@@ -58,6 +58,9 @@ kvm_vcpu_open(struct vcpu *vcpu, int fd)
 		goto fail;
 	if (khz != 0 && ioctl(kc->fd, KVM_SET_TSC_KHZ, (long)khz) == -1)
 		goto fail;
+	kc->stats_fd = kvm_stats_open(kc->fd);
+	if (kc->stats_fd == -1)
+		goto fail;
 	vcpu->priv = kc;
 	return 0;
 fail:
@@ -77,6 +80,7 @@ kvm_vcpu_close(struct vcpu *vcpu, bool close_fd)
 	struct kvm_vcpu *kc = vcpu->priv;
 
 	munmap(kc->run, kc->run_size);
+	kvm_stats_close(kc->stats_fd);
 	if (close_fd)
 		close(kc->fd);
 	free(kc);
@@ -102,16 +106,6 @@ kvm_vcpu_clock_paused(struct vcpu *vcpu)
 	    errno != EINVAL)
 		return -1;
 	return 0;
-}
-
-int
-kvm_vcpu_set_step(struct vcpu *vcpu, bool on)
-{
-	struct kvm_guest_debug debug = { 0 };
-
-	if (on)
-		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
-	return ioctl(kvm_vcpu_fd(vcpu), KVM_SET_GUEST_DEBUG, &debug);
 }
 
 int

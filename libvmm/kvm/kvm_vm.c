@@ -75,6 +75,9 @@ kvm_vm_create(struct vm *vm, int fd, int vm_fd)
 	if (kv->fd == -1 || (vm_fd != -1 && kvm_vm_check(vm_fd) == -1) ||
 	    kvm_vm_place_pages(kv->fd) == -1)
 		goto fail;
+	kv->stats_fd = kvm_stats_open(kv->fd);
+	if (kv->stats_fd == -1)
+		goto fail;
 	vm->priv = kv;
 	return 0;
 fail:
@@ -91,6 +94,7 @@ kvm_vm_destroy(struct vm *vm, bool close_fd)
 {
 	struct kvm_vm *kv = vm->priv;
 
+	kvm_stats_close(kv->stats_fd);
 	if (close_fd)
 		close(kv->fd);
 	free(kv);
