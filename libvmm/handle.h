@@ -22,6 +22,8 @@
 #include "stats.h"
 #include "vmm.h"
 
+struct vfio;
+
 struct vm {
 	const struct vmm_backend *be;
 	void *priv; /* the backend's */
@@ -45,6 +47,7 @@ struct vm {
 	_Atomic(struct vcpu *) vcpus[VMM_MAX_VCPUS];
 	_Atomic(struct stats_table *) stats[2]; /* of the VM, of its vCPUs */
 	atomic_bool stats_time;
+	struct vfio *vfio; /* of assigned devices; NULL: none */
 };
 
 /* Why a run must end: once, or as long as it is set. */
@@ -89,5 +92,13 @@ bool vcpu_stopped(struct vcpu *vcpu, struct vm_exit *exit);
 
 /* Asks the run in progress or the next one to end, because of stop. */
 int vcpu_stop(struct vcpu *vcpu, unsigned int stop);
+/*
+ * A part of a device's BAR as memory of the guest; host stays the caller's.
+ * _drop takes back what starts at gpa, if there is any: once it returns -1,
+ * host is vm_destroy()'s to unmap.
+ */
+int memory_add_device(
+    struct vm *vm, uint64_t gpa, uint64_t len, uint8_t *host, bool write);
+int memory_drop_device(struct vm *vm, uint64_t gpa);
 
 #endif /* HANDLE_H */

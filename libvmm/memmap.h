@@ -33,6 +33,7 @@ struct memmap_region {
 	bool host_write; /* the host's view can be written */
 	bool ram;
 	bool borrowed; /* host belongs to a named segment */
+	bool device; /* a BAR: not for copies, host is not ours to keep */
 	bool dirty_log; /* the backend notes the guest's writes */
 };
 
