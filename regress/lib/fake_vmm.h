@@ -164,6 +164,9 @@ fake_vmm_start(void)
 	vm->cores = FAKE_CPUS;
 	vm->threads = 1;
 	vm->params.ncpus = FAKE_CPUS;
+	vm->lowmem_limit = VMM_LOWMEM_END;
+	vm->cores = FAKE_CPUS;
+	vm->threads = 1;
 	pthread_mutex_init(&vm->lock, NULL);
 	fake_vmm.vm = vm;
 	if (vm_setup_memory(vm, FAKE_MEMORY) == -1)
