@@ -24,7 +24,7 @@
 
 #include "vmd_limits.h"
 
-#define VMD_PROTOCOL 1
+#define VMD_PROTOCOL 2
 
 /* The ends of sockets.  DEVICE stands for blk and net processes. */
 #define MSG_PEERS(X)          \
@@ -83,8 +83,8 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(STATS_ROW, MSG_FROM_VM | MSG_DOWN | MSG_PART, S(msg_stats_row), 0,   \
 	    FD_NONE)                                                           \
 	/* Between the daemon's processes. */                                  \
-	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open), 0,       \
-	    FD_NONE)                                                           \
+	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open),          \
+	    VMD_GROUPS_MAX * 4, FD_NONE)                                       \
 	X(CLIENT_CLOSE, MSG_EDGE(CONTROL, PARENT) | MSG_EDGE(PARENT, CONTROL), \
 	    0, 0, FD_NONE)                                                     \
 	X(LOG_LINE,                                                            \
@@ -251,6 +251,7 @@ struct msg_status_vm {
 	char tty[VMD_TTY_MAX + 1];
 } __attribute__((packed));
 
+/* The tail is the groups of a client that is not root, a uint32_t each. */
 struct msg_client_open {
 	uint32_t uid; /* as the kernel says it */
 	uint32_t gid;

@@ -24,6 +24,7 @@ struct memmap_region {
 	int prot; /* VMM_PROT_*, the guest's */
 	bool host_write; /* the host's view can be written */
 	bool ram;
+	bool borrowed; /* host belongs to a named segment */
 	bool dirty_log; /* the backend notes the guest's writes */
 };
 

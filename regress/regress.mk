@@ -76,10 +76,10 @@ $(O)/regress/lib/kvmspeed: regress/lib/kvmspeed.c $(call archive,libvmm)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $^ -lpthread
 
-# And this one, which is vmd with two of its functions led astray.
+# And this one, which is vmd with some of its functions led astray.
 $(O)/regress/lib/badvmd: regress/lib/badvmd.c $(O)/vmd/main.o $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn -o $@ $< \
+	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn,--wrap=boot_load -o $@ $< \
 	    $(O)/vmd/main.o $(VMD_LINK)
 
 $(CONFCHECK): regress/config/confcheck.c $(LIBS)
@@ -119,7 +119,8 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
 TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel \
-	guest/g_irq guest/g_notify guest/g_smp guest/g_stats guest/g_vcpus)
+	guest/g_irq guest/g_notify guest/g_smp guest/g_stats guest/g_vcpus guest/g_cpuset \
+	guest/g_deadline)
 tsan-programs: $(TSAN)
 
 # vm.conf: every pass-*.conf and fail-*.conf with its exact messages.

@@ -72,6 +72,7 @@ struct guest {
 	TAILQ_HEAD(guest_procs, guest_proc) procs;
 	struct guest_proc *vm; /* NULL: gone */
 	int frames[VMD_NICS_MAX][2]; /* owned: user network, device end first */
+	struct event *starter; /* how long it may take to come up */
 	struct event *killer; /* set while ending: who is left gets SIGKILL */
 	struct msg_vm_exited end; /* how it ended */
 	char detail[VMD_DETAIL_MAX];
