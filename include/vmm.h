@@ -2,11 +2,14 @@
 /*
  * libvmm: virtual machines on KVM, without a policy.  It never logs, never
  * exits, keeps no globals (a thread that runs with a deadline knows its vCPU)
- * and calls nobody back.  Its parts, included here:
- * vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h, vmm_reg.h,
- * vmm_snapshot.h, vmm_state.h. Every function that returns int returns 0, or -1
- * with errno set, unless it says otherwise; every function that returns a
- * pointer returns NULL with errno.
+ * and calls nobody back, but for what a call was given to call meanwhile.  Its
+ * parts, included here: vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h,
+ * vmm_reg.h, vmm_snapshot.h, vmm_state.h, vmm_stats.h; on their own:
+ * vmm_dump.h, vmm_gdb.h.
+ *
+ * Every function that returns int returns 0, or -1 with errno set, unless it
+ * says otherwise; every function that returns a pointer returns NULL with
+ * errno.
  *
  * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
  * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all functions of a VM may be
@@ -27,9 +30,9 @@
 #include "vmm_memory.h"
 #include "vmm_paging.h"
 #include "vmm_reg.h"
-#include "vmm_stats.h"
 #include "vmm_snapshot.h"
 #include "vmm_state.h"
+#include "vmm_stats.h"
 
 struct vm;
 struct vcpu;
@@ -298,6 +301,24 @@ int vcpu_set_sregs(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
 /* EINVAL: no such MSR, or a value that it refuses. */
 int vcpu_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+
+/*
+ * The x87 and SSE registers.  EINVAL: mxcsr has a bit that the CPU refuses;
+ * nothing is written then.
+ */
+int vcpu_get_fpu(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+int vcpu_set_fpu(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
+
+/*
+ * What the vCPU shall exit for with VM_EXIT_DEBUG; it stays until it is set
+ * again.  Set registers before, not after, when a step follows.  While a point
+ * is set the guest's own debug registers do nothing; with _INT3 the guest's
+ * own INT3 exits, too, and vm_inject_event(VM_HW_EXCEPTION, 3) right after
+ * that exit gives it to the guest.  mtrap_exit is VCPU_DEBUG_STEP.  EINVAL:
+ * no such flag, kind or len, addr not a multiple of len.
+ */
+int vcpu_set_debug(struct vcpu *vcpu, const struct vcpu_debug *debug);
+int vcpu_get_debug(struct vcpu *vcpu, struct vcpu_debug *debug);
 
 /* One register (enum vm_reg_name); EINVAL: not a register of that kind. */
 int vm_get_register(struct vcpu *vcpu, int reg, uint64_t *value);

@@ -32,6 +32,9 @@ struct vmm_event {
 	uint32_t error_code;
 };
 
+/* Room for any vCPU's XSAVE area: AMX' tiles need 11 KiB. */
+#define VMM_XSAVE_MAX 16384U
+
 struct vmm_backend {
 	const char *name;
 
@@ -91,16 +94,11 @@ struct vmm_backend {
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
 	/* A register of the LAPIC, by its offset. */
 	int (*get_lapic)(struct vcpu *vcpu, size_t reg, uint32_t *value);
-	int (*set_step)(struct vcpu *vcpu, bool on);
+	int (*get_fpu)(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+	int (*set_fpu)(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
+	int (*set_debug)(struct vcpu *vcpu, const struct vcpu_debug *debug);
 	int (*clock_paused)(struct vcpu *vcpu);
 
-	/* Of the VM (vcpu NULL) or of a vCPU.  Adds its descriptions to the
-	 * table, with the VM's lock held. */
-	int (*stats_describe)(
-	    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
-	/* The first n of what it described; any thread, no lock. */
-	int (*stats_read)(
-	    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 	int (*xsave_size)(struct vcpu *vcpu, size_t *len);
 	int (*get_xsave)(struct vcpu *vcpu, void *area, size_t len);
 	int (*set_xsave)(struct vcpu *vcpu, const void *area);
@@ -123,6 +121,13 @@ struct vmm_backend {
 	int (*chips_get)(struct vm *vm, void *chips);
 	int (*chips_set)(
 	    struct vm *vm, const void *chips, size_t len, uint64_t *clock);
+	/* Of the VM (vcpu NULL) or of a vCPU.  Adds its descriptions to the
+	 * table, with the VM's lock held. */
+	int (*stats_describe)(
+	    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+	/* The first n of what it described; any thread, no lock. */
+	int (*stats_read)(
+	    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 };
 
 extern const struct vmm_backend vmm_backend_kvm;

@@ -77,7 +77,7 @@ struct vcpu {
 	cpu_set_t unpinned; /* what the thread had before */
 	atomic_bool active; /* may run */
 	enum vcpu_x2apic x2apic;
-	bool stepping; /* an exit after each instruction */
+	struct vcpu_debug debug; /* what it exits for */
 	struct stats_vcpu stats;
 };
 

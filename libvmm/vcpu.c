@@ -121,16 +121,6 @@ vcpu_set_cpuid(struct vcpu *vcpu)
 	return rc;
 }
 
-/* Around a run: whose time it is. */
-static void
-vcpu_time(struct vcpu *vcpu, bool inside)
-{
-	if (atomic_load_explicit(&vcpu->vm->stats_time, memory_order_relaxed))
-		stats_time_switch(&vcpu->stats.time, inside);
-	else
-		stats_time_stop(&vcpu->stats.time);
-}
-
 /* A write to memory that forbids it looks like one to no memory. */
 static void
 vcpu_check_access(struct vcpu *vcpu, struct vm_exit *exit)
@@ -154,6 +144,16 @@ vcpu_check_access(struct vcpu *vcpu, struct vm_exit *exit)
 		exit->u.access.data = data;
 	}
 	pthread_mutex_unlock(&vm->lock);
+}
+
+/* Around a run: whose time it is. */
+static void
+vcpu_time(struct vcpu *vcpu, bool inside)
+{
+	if (atomic_load_explicit(&vcpu->vm->stats_time, memory_order_relaxed))
+		stats_time_switch(&vcpu->stats.time, inside);
+	else
+		stats_time_stop(&vcpu->stats.time);
 }
 
 int

@@ -21,6 +21,17 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
+# What gdb is tried on keeps its symbols: two sections at the top of the
+# address space, and the same flat.
+$(O)/gen/guest_gdb.elf: regress/guest/gdb.S
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) -nostdlib -static -g -Wl,-Ttext=0xffffffff80001000 \
+	    -Wl,-Tdata=0xffffffff80003000 -Wl,--build-id=none \
+	    -Wl,-z,noexecstack -o $@ $<
+$(O)/gen/guest_gdb.bin: $(O)/gen/guest_gdb.elf
+	$(Q)objcopy -O binary $< $@
+
 # A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
 $(O)/gen/guest_%.bin: regress/guest/%.S
@@ -71,8 +82,8 @@ $(O)/regress/lib/%: regress/lib/%.c
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $<
 
-# But for this one: it asks libvmm.
-$(O)/regress/lib/kvmspeed: regress/lib/kvmspeed.c $(call archive,libvmm)
+# But for these: they ask libvmm.
+$(O)/regress/lib/kvmspeed $(O)/regress/lib/gdbguest: $(O)/regress/lib/%: regress/lib/%.c $(call archive,libvmm) | $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $^ -lpthread
 
@@ -119,8 +130,8 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
 TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel \
-	guest/g_irq guest/g_notify guest/g_smp guest/g_stats guest/g_vcpus guest/g_cpuset \
-	guest/g_deadline)
+	guest/g_cpuset guest/g_deadline guest/g_gdb guest/g_irq guest/g_notify \
+	guest/g_smp guest/g_stats guest/g_vcpus)
 tsan-programs: $(TSAN)
 
 # vm.conf: every pass-*.conf and fail-*.conf with its exact messages.
@@ -162,6 +173,14 @@ bench: ## speed and size against the peers; ROW=name for one row
 bench-built: all assets $(TOOLS) $(BENCH)
 	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/bench/run $(ROW)
 
+check-crash: ## crash(8) on dumps of Debian's kernel; fetches 280 MB of debug symbols once
+	@regress/deps build test crash
+	@regress/host/kernels $(KERNELS)
+	@regress/crash/symbols $(KERNELS)
+	@$(MAKE) --no-print-directory check-crash-built
+check-crash-built: all assets $(TOOLS)
+	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/run -t 900 regress/crash/crash.sh
+
 docs: ## writes the parts of README.md and PROTOCOL.md that are made from the source
 	@regress/docs/generate -w
 
@@ -178,4 +197,4 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 
 .PHONY: faulty docs unit config update-ok guest library unit-programs tsan-programs assets \
 	test suite demo demo-built lint \
-	lint-checks bench bench-built fuzz
+	lint-checks bench bench-built check-crash check-crash-built fuzz

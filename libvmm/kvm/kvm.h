@@ -17,9 +17,8 @@
  *	    vmm_msr_list() KVM_GET_MSR_INDEX_LIST
  *	ioctl on the VM: KVM_SET_TSS_ADDR KVM_SET_IDENTITY_MAP_ADDR
  *	    KVM_SET_USER_MEMORY_REGION KVM_CREATE_IRQCHIP KVM_CREATE_PIT2
- *	    KVM_CREATE_VCPU KVM_GET_STATS_FD
- *	    vm_open() KVM_GET_CLOCK
- *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ);
+ *	    KVM_CREATE_VCPU KVM_GET_STATS_FD; vm_open() KVM_GET_CLOCK
+ *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ)
  *	    KVM_GET_STATS_FD; vcpu_open_fd() KVM_GET_MP_STATE
  *
  * State (registers, reset, clock; the thread that owns the vCPU):
@@ -28,10 +27,11 @@
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
  *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI,
- *	    for vm_set_capability() KVM_SET_GUEST_DEBUG,
  *	    for vcpu_get_xsave() and its like KVM_GET_XSAVE KVM_GET_XSAVE2
  *	    KVM_GET_XCRS and KVM_CHECK_EXTENSION on the VM,
- *	    for vm_get_chips() KVM_GET_MP_STATE
+ *	    for vm_get_chips() KVM_GET_MP_STATE,
+ *	    for vcpu_set_debug() and vm_set_capability() KVM_SET_GUEST_DEBUG,
+ *	    for vcpu_get_fpu() and vcpu_set_fpu() KVM_GET_XSAVE
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK; vm_get_chips() KVM_GET_PIT2
  *
@@ -56,6 +56,11 @@
  *	mlock munlock madvise (vm_set_memflags), mbind (vm_set_memory_domain),
  *	lseek (vm_snapshot_take)
  *
+ * Only by vm_dump(), any thread: KVM_GET_REGS KVM_GET_SREGS KVM_GET_MSRS
+ *	KVM_GET_XSAVE KVM_GET_XSAVE2 KVM_GET_XCRS on the vCPUs, on the VM
+ *	KVM_CHECK_EXTENSION; fstat ftruncate pwrite64 or write on the dump's
+ *	descriptor; lseek on the RAM's; brk mmap munmap (malloc)
+ *
  * End (vm_destroy): munmap, close
  */
 #ifndef KVM_H
@@ -72,8 +77,8 @@ struct kvm_run;
 struct kvm_stats_header;
 struct memmap_region;
 struct route_table;
-struct stats_table;
 struct vcpu_debugregs;
+struct stats_table;
 struct vmm_event;
 struct vmm_pending;
 
@@ -139,12 +144,10 @@ int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_event_get_lapic(struct vcpu *vcpu, size_t reg, uint32_t *value);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
-int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
+int kvm_debug_set(struct vcpu *vcpu, const struct vcpu_debug *debug);
+int kvm_fpu_get(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+int kvm_fpu_set(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
-int kvm_stats_describe(
-    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
-int kvm_stats_read(
-    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 int kvm_xstate_size(struct vcpu *vcpu, size_t *len);
 int kvm_xstate_get(struct vcpu *vcpu, void *area, size_t len);
 int kvm_xstate_set(struct vcpu *vcpu, const void *area);
@@ -162,6 +165,10 @@ size_t kvm_chips_size(struct vm *vm);
 int kvm_chips_get(struct vm *vm, void *chips);
 int kvm_chips_set(
     struct vm *vm, const void *chips, size_t len, uint64_t *clock);
+int kvm_stats_describe(
+    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+int kvm_stats_read(
+    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 
 /*
  * The descriptor of the statistics of a VM or a vCPU, by its own; returns

@@ -48,10 +48,10 @@ const struct vmm_backend vmm_backend_kvm = {
 	.set_msr = kvm_state_set_msr,
 	.inject = kvm_event_inject,
 	.get_lapic = kvm_event_get_lapic,
-	.set_step = kvm_vcpu_set_step,
+	.get_fpu = kvm_fpu_get,
+	.set_fpu = kvm_fpu_set,
+	.set_debug = kvm_debug_set,
 	.clock_paused = kvm_vcpu_clock_paused,
-	.stats_describe = kvm_stats_describe,
-	.stats_read = kvm_stats_read,
 	.xsave_size = kvm_xstate_size,
 	.get_xsave = kvm_xstate_get,
 	.set_xsave = kvm_xstate_set,
@@ -65,6 +65,8 @@ const struct vmm_backend vmm_backend_kvm = {
 	.chips_size = kvm_chips_size,
 	.chips_get = kvm_chips_get,
 	.chips_set = kvm_chips_set,
+	.stats_describe = kvm_stats_describe,
+	.stats_read = kvm_stats_read,
 };
 
 static const struct {

@@ -15,6 +15,8 @@
 #include "check.h"
 #include "guest.h"
 #include "guest_spin.h"
+#include "vmm_dump.h"
+#include "vmm_gdb.h"
 
 #define WRITER 0x1100 /* where guest_spin writes to a port */
 #define FAILURE ENOMEM
@@ -112,6 +114,39 @@ step_state(struct life *l)
 	return 0;
 }
 
+static void
+ignore(void *arg)
+{
+	(void)arg;
+}
+
+static void
+ignore_bytes(void *arg, const void *buf, size_t len)
+{
+	(void)arg;
+	(void)buf;
+	(void)len;
+}
+
+static int
+step_debug(struct life *l)
+{
+	const struct vm_gdb_host host = { sizeof(host), ignore_bytes, ignore,
+		ignore, ignore };
+	struct vcpu_debug debug;
+	struct vcpu_fpu fpu;
+	struct vm_gdb *gdb;
+
+	if (vcpu_get_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_set_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_get_debug(l->vcpu, &debug) == -1 ||
+	    vcpu_set_debug(l->vcpu, &debug) == -1 ||
+	    vm_gdb_create(l->vm, &host, NULL, &gdb) == -1)
+		return -1;
+	vm_gdb_destroy(gdb);
+	return 0;
+}
+
 static int
 step_run(struct life *l)
 {
@@ -122,19 +157,6 @@ step_run(struct life *l)
 	    vm_run(l->vcpu, &e) == -1)
 		return -1;
 	return vcpu_complete(l->vcpu, &e);
-}
-
-static int
-step_stats(struct life *l)
-{
-	struct vm_stat_desc desc = { .size = sizeof(desc) };
-	uint64_t values[8];
-
-	vm_stats_time(l->vm, true);
-	if (vm_get_stats(l->vm, NULL, NULL, values, 8) == -1 ||
-	    vm_get_stats(l->vm, l->vcpu, NULL, values, 8) == -1)
-		return -1;
-	return vm_get_stat_desc(l->vm, l->vcpu, 0, &desc);
 }
 
 /* Named memory, and how the host keeps all of it; the host may lack NUMA. */
@@ -231,6 +253,30 @@ step_snapshot(struct life *l)
 	return rc;
 }
 
+/* Memory of each kind, and little of it. */
+static int
+step_regions(struct life *l)
+{
+	if (vm_map_memory(l->vm, 0x100000, 0x1000, -1, 0, VMM_PROT_ALL) == -1)
+		return -1;
+	return vm_map_memory(
+	    l->vm, 0x200000, 0x1000, l->file, 0, VMM_PROT_READ);
+}
+
+/* Into a file, where the RAM is looked through for holes. */
+static int
+step_dump(struct life *l)
+{
+	int fd = memfd_create("dump", MFD_CLOEXEC), rc, err;
+
+	rc = fd == -1 ? -1 : vm_dump(l->vm, fd, NULL);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	errno = err;
+	return rc;
+}
+
 static int
 step_sets(struct life *l)
 {
@@ -283,6 +329,33 @@ step_outside(struct life *l)
 	return 0;
 }
 
+/* As a stream. */
+static int
+step_dump_stream(struct life *l)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC), rc, err;
+
+	rc = fd == -1 ? -1 : vm_dump(l->vm, fd, NULL);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	errno = err;
+	return rc;
+}
+
+static int
+step_stats(struct life *l)
+{
+	struct vm_stat_desc desc = { .size = sizeof(desc) };
+	uint64_t values[8];
+
+	vm_stats_time(l->vm, true);
+	if (vm_get_stats(l->vm, NULL, NULL, values, 8) == -1 ||
+	    vm_get_stats(l->vm, l->vcpu, NULL, values, 8) == -1)
+		return -1;
+	return vm_get_stat_desc(l->vm, l->vcpu, 0, &desc);
+}
+
 /* More RAM than there is below the hole, so that it has two parts. */
 static int
 step_large(struct life *l)
@@ -296,10 +369,12 @@ step_large(struct life *l)
 }
 
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
-	step_x2apic, step_memory, step_interrupts, step_state, step_stats,
+	step_x2apic, step_memory, step_interrupts, step_state, step_debug,
 	step_run, step_deadline, step_devmem, step_events, step_whole_state,
-	step_snapshot, step_sets, NULL };
+	step_snapshot, step_sets, step_stats, NULL };
 static int (*const life_outside[])(struct life *) = { step_outside, NULL };
+static int (*const life_dump[])(struct life *) = { step_host, step_vm,
+	step_regions, step_dump, step_dump_stream, NULL };
 static int (*const life_large[])(struct life *) = { step_large, NULL };
 static int (*const life_probe[])(
     struct life *) = { step_host, step_probe, NULL };
@@ -415,6 +490,13 @@ test_from_outside(void)
 }
 
 static void
+test_dump(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_dump, 3);
+}
+
+static void
 test_memory_in_two_parts(void)
 {
 	GUEST_NEEDS_KVM();
@@ -438,6 +520,7 @@ main(void)
 	(void)setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
 	TEST(test_whole_life);
 	TEST(test_from_outside);
+	TEST(test_dump);
 	TEST(test_memory_in_two_parts);
 	TEST(test_probe);
 	return CHECK_EXIT();

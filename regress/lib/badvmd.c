@@ -5,13 +5,13 @@
  *
  * - its control announces a client of uid 61010 as VMD_CLIENTS_MAX of them,
  *   and one of uid 61011 twice; all others as it should;
- * - asked for its counters, the process of VM 2 sends parts of an answer
- * without end, that of VM 3 sends them, and the end, to everybody but who
- * asked, and that of VM 4 answers twice;
  * - a VM with the kernel arguments "slow" takes 12 s to read its kernel, with
  *   "hang" for ever;
  * - priv cannot be started while there is a file of the name that
- *   BADVMD_NO_PRIV has.
+ *   BADVMD_NO_PRIV has;
+ * - asked for its counters, the process of VM 2 sends parts of an answer
+ *   without end, that of VM 3 sends them, and the end, to everybody but who
+ *   asked, and that of VM 4 answers twice.
  *
  * Linked with vmd's own main and archives, and --wrap.
  */
