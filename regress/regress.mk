@@ -130,7 +130,8 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
 TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel \
-	guest/g_gdb guest/g_irq guest/g_notify guest/g_smp guest/g_vcpus)
+	guest/g_cpuset guest/g_deadline guest/g_gdb guest/g_irq guest/g_notify \
+	guest/g_smp guest/g_stats guest/g_vcpus)
 tsan-programs: $(TSAN)
 
 # vm.conf: every pass-*.conf and fail-*.conf with its exact messages.
@@ -172,6 +173,14 @@ bench: ## speed and size against the peers; ROW=name for one row
 bench-built: all assets $(TOOLS) $(BENCH)
 	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/bench/run $(ROW)
 
+check-crash: ## crash(8) on dumps of Debian's kernel; fetches 280 MB of debug symbols once
+	@regress/deps build test crash
+	@regress/host/kernels $(KERNELS)
+	@regress/crash/symbols $(KERNELS)
+	@$(MAKE) --no-print-directory check-crash-built
+check-crash-built: all assets $(TOOLS)
+	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/run -t 900 regress/crash/crash.sh
+
 docs: ## writes the parts of README.md and PROTOCOL.md that are made from the source
 	@regress/docs/generate -w
 
@@ -188,4 +197,4 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 
 .PHONY: faulty docs unit config update-ok guest library unit-programs tsan-programs assets \
 	test suite demo demo-built lint \
-	lint-checks bench bench-built fuzz
+	lint-checks bench bench-built check-crash check-crash-built fuzz
