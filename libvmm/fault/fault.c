@@ -121,12 +121,6 @@ fault_pwrite(int fd, const void *buf, size_t len, off_t off)
 	return vmm_fault() ? -1 : pwrite(fd, buf, len, off);
 }
 
-off_t
-fault_lseek(int fd, off_t off, int whence)
-{
-	return vmm_fault() ? -1 : lseek(fd, off, whence);
-}
-
 void *
 fault_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
