@@ -42,7 +42,7 @@ common(void)
 static void
 nothing(void)
 {
-	REQUIRE(confine_enter(CONFINE_NOTHING) > 0);
+	REQUIRE(confine_enter(CONFINE_NOTHING, -1) > 0);
 	common();
 	CHECK_EQ(opens("/etc/passwd", O_RDONLY), EACCES);
 	CHECK_EQ(opens("/", O_RDONLY), EACCES);
@@ -57,7 +57,7 @@ terminals(void)
 
 	/* Made before, as the daemon's are. */
 	REQUIRE(openpty(&master, &slave, tty, NULL, NULL) == 0);
-	REQUIRE(confine_enter(CONFINE_TERMINALS) > 0);
+	REQUIRE(confine_enter(CONFINE_TERMINALS, -1) > 0);
 	common();
 	CHECK_EQ(opens("/etc/passwd", O_RDONLY), EACCES);
 	fd = open(tty, O_RDWR | O_NOCTTY);
@@ -70,7 +70,7 @@ terminals(void)
 static void
 reading(void)
 {
-	REQUIRE(confine_enter(CONFINE_READ) > 0);
+	REQUIRE(confine_enter(CONFINE_READ, -1) > 0);
 	common();
 	CHECK_EQ(opens("/etc/passwd", O_RDONLY), 0);
 	CHECK_EQ(opens("/etc/passwd", O_RDWR), EACCES);
@@ -81,7 +81,7 @@ others(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	pid_t parent = getppid();
-	int version = confine_enter(CONFINE_NOTHING);
+	int version = confine_enter(CONFINE_NOTHING, -1);
 
 	REQUIRE(version > 0);
 	if (version >= 4) {
