@@ -17,6 +17,7 @@
 	2047 /* what an x86 Linux kernel takes, less the NUL \
 	      */
 #define VMD_DETAIL_MAX 512 /* text that explains a result */
+#define VMD_STAT_MAX 63 /* characters of a counter's name */
 #define VMD_LOGLINE_MAX 1024
 #define VMD_MEMORY_MIN (1ULL << 20)
 #define VMD_MEMORY_MAX (128ULL << 30)

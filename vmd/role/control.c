@@ -151,6 +151,7 @@ const msg_handler control_from_client[MSG__COUNT] = {
 	[MSG_VM_WAIT] = client_request,
 	[MSG_VM_PAUSE] = client_request,
 	[MSG_VM_UNPAUSE] = client_request,
+	[MSG_VM_STATS] = client_request,
 	[MSG_STATUS] = client_request,
 	[MSG_RELOAD] = client_request,
 	[MSG_RESET] = client_request,
@@ -254,7 +255,7 @@ control_answer(void *arg, struct msg *m)
 
 	if (cl == NULL)
 		return;
-	if (m->type != MSG_STATUS_VM)
+	if (!msg_is_part(m->type))
 		cl->pending = false;
 	event_add(cl->idle, &idle_time);
 	if (msg_forward(&cl->link, m, VMD_PROTOCOL) == -1)
@@ -275,6 +276,7 @@ const msg_handler control_from_parent[MSG__COUNT] = {
 	[MSG_RESULT] = control_answer,
 	[MSG_STATUS_VM] = control_answer,
 	[MSG_STATUS_END] = control_answer,
+	[MSG_STATS_ROW] = control_answer,
 	[MSG_CLIENT_CLOSE] = control_client_close,
 	[MSG_LOG_LEVEL] = child_log_level,
 };

@@ -25,6 +25,18 @@ struct guest;
 #define GUEST_LINES_BURST 100
 #define GUEST_LINES_MS 500
 
+/*
+ * What a VM process may say in answer to questions: so many parts for each that
+ * is open, which fit into a client's queue, and then one each so often.
+ */
+#define GUEST_PARTS 256
+#define GUEST_PARTS_MS 100
+struct guest_asks {
+	unsigned int open; /* questions without their VM_ANSWER */
+	unsigned int credit; /* parts it may still send, 0..open * PARTS */
+	int64_t filled_ms; /* when credit was last given by time */
+};
+
 /* One process of a VM. */
 struct guest_proc {
 	TAILQ_ENTRY(guest_proc) entry;
@@ -69,6 +81,7 @@ struct guest {
 	char detail[VMD_DETAIL_MAX];
 	size_t detail_len;
 	struct log_limit lines; /* of all its processes */
+	struct guest_asks asks;
 	bool ending;
 	bool answered; /* the parent got its VM_READY */
 };
@@ -84,6 +97,12 @@ enum vm_error guest_start(struct guest *);
 void guest_end(struct guest *, enum vm_end reason);
 /* A child of vmm ended.  False: it is none of this guest's. */
 bool guest_reaped(struct guest *, pid_t pid, int status);
+/* Passes a client's question on to the VM process; one that it cannot get is
+ * answered here.  g->vm must be there. */
+void guest_ask(struct guest *, struct msg *);
+/* Handlers of what a VM process answers; arg is its struct guest_proc. */
+void guest_ask_part(void *arg, struct msg *);
+void guest_ask_answer(void *arg, struct msg *);
 /* To every process of the guest. */
 void guest_log_level(struct guest *, uint32_t level);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The parent's state, shared by the files that make up that role: parent.c
- * (processes and signals), vmstart.c and vmlife.c (VMs), request.c (clients),
- * reload.c (vm.conf).
+ * (processes and signals), vmstart.c and vmlife.c (VMs), request.c and ask.c
+ * (clients), reload.c (vm.conf).
  *
  * The parent is the only process that opens files, ptys and taps.  It never
  * sees a byte that a guest made, but answers messages of less privileged
@@ -127,6 +127,22 @@ void request_answer_waiters(struct parent *, struct vment *, enum waiter_for,
     const struct msg_result *, const char *detail);
 /* A result about v without an error. */
 struct msg_result request_result(const struct vment *, enum vm_error);
+
+/* The running VM of a request; NULL after the client was told why not.
+ * Returns borrowed. */
+struct vment *request_running_vm(
+    struct parent *, struct session *, const struct msg_vm_target *);
+
+/* --- ask.c ------------------------------------------------------------------
+ */
+
+/* Handlers of every question to a VM process, of the parts of its answers, and
+ * of their ends. */
+void ask_request(void *arg, struct msg *);
+void ask_part(void *arg, struct msg *);
+void ask_answer(void *arg, struct msg *);
+/* The VM process is gone: who asked it hears that. */
+void ask_ended(struct parent *, struct vment *);
 
 /* --- reload.c ---------------------------------------------------------------
  */

@@ -119,7 +119,7 @@ request_vm(
 	return v;
 }
 
-static struct vment *
+struct vment *
 request_running_vm(
     struct parent *p, struct session *s, const struct msg_vm_target *target)
 {
@@ -476,6 +476,7 @@ const msg_handler parent_from_control[MSG__COUNT] = {
 	[MSG_VM_WAIT] = request_wait,
 	[MSG_VM_PAUSE] = request_pause,
 	[MSG_VM_UNPAUSE] = request_pause,
+	[MSG_VM_STATS] = ask_request,
 	[MSG_STATUS] = request_status,
 	[MSG_RELOAD] = request_reload,
 	[MSG_RESET] = request_reset,

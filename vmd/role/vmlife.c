@@ -138,6 +138,7 @@ vmlife_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 	request_answer_waiters(p, v, WAIT_PAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_UNPAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_END, r, detail);
+	ask_ended(p, v);
 	if (!v->defined)
 		vmlist_remove(&p->vms, v);
 	if (p->ending)
@@ -161,6 +162,7 @@ vmlife_again(struct parent *p, struct vment *v)
 	r = request_result(v, VM_ERROR_NOT_RUNNING);
 	request_answer_waiters(p, v, WAIT_PAUSE, &r, "");
 	request_answer_waiters(p, v, WAIT_UNPAUSE, &r, "");
+	ask_ended(p, v);
 	v->pid = 0;
 	vment_event(v, EVENT_EXIT);
 	vment_event(v, EVENT_START);
@@ -236,6 +238,8 @@ const msg_handler parent_from_vmm[MSG__COUNT] = {
 	[MSG_VM_READY] = vmlife_vm_ready,
 	[MSG_VM_STATE] = vmlife_vm_state,
 	[MSG_VM_EXITED] = vmlife_vm_exited,
+	[MSG_STATS_ROW] = ask_part,
+	[MSG_VM_ANSWER] = ask_answer,
 	[MSG_LOG_LINE] = parent_log_line,
 };
 
