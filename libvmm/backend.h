@@ -30,6 +30,9 @@ struct vmm_event {
 	uint32_t error_code;
 };
 
+/* Room for any vCPU's XSAVE area: AMX' tiles need 11 KiB. */
+#define VMM_XSAVE_MAX 16384U
+
 struct vmm_backend {
 	const char *name;
 
@@ -75,6 +78,8 @@ struct vmm_backend {
 	int (*get_debugregs)(struct vcpu *vcpu, struct vmm_debugregs *regs);
 	int (*set_debugregs)(
 	    struct vcpu *vcpu, const struct vmm_debugregs *regs);
+	/* The XSAVE area, VMM_XSAVE_MAX bytes of room, in standard format. */
+	int (*get_xsave)(struct vcpu *vcpu, uint8_t *area, uint64_t *xcr0);
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);

@@ -252,13 +252,15 @@ vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len)
 
 /* Whether [off, off+len) is all in fd: a page beyond the end is a SIGBUS. */
 static int
-memory_check_fd(int fd, uint64_t off, uint64_t len)
+memory_check_fd(
+    int fd, uint64_t off, uint64_t len, enum memmap_backing *backing)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
 		return errno;
-	if (!S_ISREG(st.st_mode))
+	*backing = S_ISREG(st.st_mode) ? MEMMAP_FILE : MEMMAP_DEVICE;
+	if (*backing == MEMMAP_DEVICE)
 		return 0;
 	if (off > (uint64_t)st.st_size || len > (uint64_t)st.st_size - off)
 		return EINVAL;
@@ -276,7 +278,7 @@ vm_map_memory(
 		.host_write = fd == -1 || (prot & VMM_PROT_WRITE) != 0 };
 	int rc;
 
-	if (fd >= 0 && (rc = memory_check_fd(fd, off, len)) != 0) {
+	if (fd >= 0 && (rc = memory_check_fd(fd, off, len, &r.backing)) != 0) {
 		errno = rc;
 		return -1;
 	}

@@ -43,6 +43,11 @@
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
  *	openat read (vmm_get_mem_free), openat read access (vm_get_capability)
  *
+ * Only by vm_dump(), any thread: KVM_GET_REGS KVM_GET_SREGS KVM_GET_MSRS
+ *	KVM_GET_XSAVE KVM_GET_XSAVE2 KVM_GET_XCRS on the vCPUs, on the VM
+ *	KVM_CHECK_EXTENSION; fstat ftruncate pwrite64 or write on the dump's
+ *	descriptor; lseek on the RAM's; brk mmap munmap (malloc)
+ *
  * End (vm_destroy): munmap, close
  */
 #ifndef KVM_H
@@ -116,6 +121,7 @@ int kvm_state_set_debugregs(
     struct vcpu *vcpu, const struct vmm_debugregs *regs);
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+int kvm_xsave_get(struct vcpu *vcpu, uint8_t *area, uint64_t *xcr0);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
 int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);

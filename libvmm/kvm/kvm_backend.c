@@ -42,6 +42,7 @@ const struct vmm_backend vmm_backend_kvm = {
 	.get_debugregs = kvm_state_get_debugregs,
 	.set_debugregs = kvm_state_set_debugregs,
 	.get_msr = kvm_state_get_msr,
+	.get_xsave = kvm_xsave_get,
 	.set_msr = kvm_state_set_msr,
 	.inject = kvm_event_inject,
 	.set_step = kvm_vcpu_set_step,
