@@ -308,7 +308,8 @@ struct msg_vm_state {
 enum vm_end {
 	END_POWEROFF, /* the guest switched itself off */
 	END_REBOOT, /* the guest asked for a reset */
-	END_CRASH, /* triple fault, or what KVM cannot go on from */
+	END_FAULT, /* a triple fault, which resets a PC */
+	END_CRASH, /* what KVM cannot go on from */
 	END_FORCED, /* vmctl stop -f, or the end of the daemon */
 	END_FAILED, /* never came up */
 	END_DIED /* the process ended without a word */
