@@ -22,9 +22,10 @@ struct vm_dump_params {
 	const void *vmcoreinfo;
 	size_t vmcoreinfo_len;
 	/*
-	 * Called in the caller's thread after each piece, at the latest after
-	 * 64 MiB; done and total are bytes of guest memory.  -1: give up.
-	 * NULL: no calls.
+	 * Called in the caller's thread, first with done 0, when the registers
+	 * have been read and nothing is written: no vCPU is touched from then
+	 * on.  Then after each piece, at the latest after 64 MiB; done and
+	 * total are bytes of guest memory.  -1: give up.  NULL: no calls.
 	 */
 	int (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;

@@ -283,8 +283,8 @@ vm_dump(struct vm *vm, int fd, const struct vm_dump_params *params)
 	d->params = params;
 	dump_regions(d, vm);
 	if (dump_notes_make(&d->notes, vm, params) == 0 &&
-	    dump_out_init(&d->out, fd) == 0 && dump_head(d) == 0 &&
-	    dump_memory(d) == 0)
+	    dump_progress(d, 0) == 0 && dump_out_init(&d->out, fd) == 0 &&
+	    dump_head(d) == 0 && dump_memory(d) == 0)
 		rc = dump_out_finish(&d->out);
 	err = errno;
 	free(d->notes.bytes);

@@ -91,8 +91,8 @@ dump_progress_end(void)
 
 /* Waits for the end, which is in *reply.  0 or -1. */
 static int
-dump_wait(struct client *client, const struct timespec *since,
-    struct reply *reply)
+dump_wait(
+    struct client *client, const struct timespec *since, struct reply *reply)
 {
 	int r;
 

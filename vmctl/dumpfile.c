@@ -43,8 +43,9 @@ static void
 dumpfile_signals(const struct dumpfile *file)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-	struct sigaction is, sa = { .sa_handler = dumpfile_signal,
-			     .sa_flags = (int)SA_RESETHAND };
+	struct sigaction is,
+	    sa = { .sa_handler = dumpfile_signal,
+		    .sa_flags = (int)SA_RESETHAND };
 
 	on_signal = file;
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
@@ -77,10 +78,10 @@ dumpfile_folder(struct dumpfile *file)
 		errno = ENAMETOOLONG;
 		return dumpfile_say(file);
 	}
-	dir = slash == NULL	   ? strdup(".")
-	    : slash == file->path ? strdup("/")
-				  : strndup(file->path,
-					(size_t)(slash - file->path));
+	dir = slash == NULL ? strdup(".")
+	    : slash == file->path
+	    ? strdup("/")
+	    : strndup(file->path, (size_t)(slash - file->path));
 	if (dir == NULL)
 		err(1, NULL);
 	file->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -177,8 +178,7 @@ dumpfile_link(const struct dumpfile *file, const char *name)
 	char self[64];
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
-	return linkat(
-	    AT_FDCWD, self, file->dir_fd, name, AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, self, file->dir_fd, name, AT_SYMLINK_FOLLOW);
 }
 
 /* From its temporary name to one that must be free. */

@@ -98,8 +98,8 @@ conf_vm_crash_number(struct conf_parser *p, const char *text, uint32_t *max)
 
 	if (digits == 0 || text[digits] != '\0' || number < 1 ||
 	    number > CONF_CRASH_MAX) {
-		conf_error(p, "crash dump: max must be 1 to %d",
-		    CONF_CRASH_MAX);
+		conf_error(
+		    p, "crash dump: max must be 1 to %d", CONF_CRASH_MAX);
 		return false;
 	}
 	*max = (uint32_t)number;

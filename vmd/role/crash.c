@@ -64,8 +64,8 @@ crash_keep(struct vment *v, int fd)
 		    v->name, v->id, dir, file, (long long)st.st_size);
 		return;
 	}
-	log_warn("vm", "%s (vm %u) crashed, no dump in %s", v->name, v->id,
-	    dir);
+	log_warn(
+	    "vm", "%s (vm %u) crashed, no dump in %s", v->name, v->id, dir);
 }
 
 void

@@ -80,7 +80,8 @@ crashdir_make(const char *dir, uid_t uid, int *fd)
 						      : VM_ERROR_FILE_OPEN;
 }
 
-/* --- names ----------------------------------------------------------------- */
+/* --- names -----------------------------------------------------------------
+ */
 
 /* Whether text is "20261121T081617", and behind it ".core" or "-1.core". */
 static bool
@@ -118,8 +119,8 @@ crashdir_link(int dir_fd, int fd, const char *vm, char file[CRASHDIR_NAME])
 
 		if (i > 0)
 			snprintf(again, sizeof(again), "-%d", i);
-		snprintf(file, CRASHDIR_NAME, "%s-%s%s" SUFFIX, vm, stamp,
-		    again);
+		snprintf(
+		    file, CRASHDIR_NAME, "%s-%s%s" SUFFIX, vm, stamp, again);
 		if (linkat(AT_FDCWD, self, dir_fd, file, AT_SYMLINK_FOLLOW) ==
 		    0)
 			return 0;
@@ -129,7 +130,8 @@ crashdir_link(int dir_fd, int fd, const char *vm, char file[CRASHDIR_NAME])
 	return -1;
 }
 
-/* --- only so many ---------------------------------------------------------- */
+/* --- only so many ----------------------------------------------------------
+ */
 
 struct crashdir_names {
 	char **name; /* owned, and each of them */
@@ -152,8 +154,8 @@ crashdir_compare(const void *a, const void *b)
 static int
 crashdir_add(struct crashdir_names *names, const char *file)
 {
-	char **more = reallocarray(
-	    names->name, names->count + 1, sizeof(names->name[0]));
+	char **more =
+	    reallocarray(names->name, names->count + 1, sizeof(names->name[0]));
 
 	if (more == NULL)
 		return -1;

@@ -15,10 +15,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "chip/vmcoreinfo.h"
 #include "ipc/log.h"
 #include "ipc/msg.h"
 #include "ipc/vmspec.h"
@@ -102,6 +104,8 @@ dump_write(struct dump *d, int fd)
 {
 	struct dump_report report = { .dump = d, .rung_ms = dump_now_ms() };
 	const struct vm_dump_params params = { .size = sizeof(params),
+		.vmcoreinfo = d->note,
+		.vmcoreinfo_len = d->note_len,
 		.progress = dump_progress,
 		.arg = &report };
 
@@ -155,6 +159,23 @@ dump_thread_start(struct dump *d)
 /* --- one dump --------------------------------------------------------------
  */
 
+/* Few guests have given one; a dump without it is good enough for gdb. */
+static void
+dump_note(struct dump *d)
+{
+	if ((d->note = malloc(VM_DUMP_VMCOREINFO_MAX)) == NULL)
+		return;
+	d->note_len = vmcoreinfo_copy(
+	    d->board->vmcoreinfo, d->note, VM_DUMP_VMCOREINFO_MAX);
+	if (d->note_len != 0)
+		return;
+	if (errno != ENOENT)
+		log_debug(
+		    "dump", "the guest's VMCOREINFO: %s", strerror(errno));
+	free(d->note);
+	d->note = NULL;
+}
+
 /* The guest stands still. */
 static void
 dump_still(void *arg)
@@ -164,6 +185,7 @@ dump_still(void *arg)
 	if (d->phase != DUMP_HOLDING)
 		return;
 	d->phase = DUMP_WRITING;
+	dump_note(d);
 	pthread_mutex_lock(&d->lock);
 	d->go = true;
 	d->cancel = d->read = d->ended = false;
@@ -249,6 +271,9 @@ dump_ended(struct dump *d, int error)
 {
 	bool left = d->phase == DUMP_LEFT;
 
+	free(d->note);
+	d->note = NULL;
+	d->note_len = 0;
 	dump_release(d);
 	if (!left)
 		dump_answer(d, dump_vm_error(error), error);

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vm_error.h"
@@ -41,6 +42,8 @@ struct dump {
 	int crash_fd; /* owned; -1: none, or written */
 	void (*crash_done)(void *arg); /* set: the guest has crashed */
 	void *crash_arg;
+	void *note; /* owned: the guest's VMCOREINFO; NULL: none */
+	size_t note_len;
 	int event_fd; /* the thread has got further */
 	pthread_t thread;
 

@@ -33,9 +33,9 @@ static const struct timeval dying = { .tv_sec = 3 };
 static const struct timeval respawn_delay = { .tv_usec = 20000 };
 
 /* The files that the VM process itself needs. */
-#define VM_KINDS                                         \
-	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |   \
-	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY | \
+#define VM_KINDS                                           \
+	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |     \
+	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY |   \
 	    1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
 	    1U << VM_FILE_CRASH)
 

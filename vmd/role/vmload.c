@@ -25,8 +25,8 @@ vmload_rom(void *arg, uint64_t gpa, uint64_t len)
 {
 	struct board *b = arg;
 
-	if (vm_map_memory(b->vm, gpa, len, -1, 0,
-		VMM_PROT_READ | VMM_PROT_EXEC) == -1)
+	if (vm_map_memory(
+		b->vm, gpa, len, -1, 0, VMM_PROT_READ | VMM_PROT_EXEC) == -1)
 		return NULL;
 	return vm_map_gpa(b->vm, gpa, len);
 }

@@ -25,9 +25,9 @@
 #include "vmm.h"
 
 /* What vmm gets of a VM's files. */
-#define VMM_KINDS                                                             \
-	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |                        \
-	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_DISK | 1U << VM_FILE_TAP | \
+#define VMM_KINDS                                                              \
+	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |                         \
+	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_DISK | 1U << VM_FILE_TAP |  \
 	    1U << VM_FILE_TTY | 1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
 	    1U << VM_FILE_CRASH)
 
