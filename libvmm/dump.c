@@ -82,7 +82,8 @@ dump_ehdr(struct dump *d)
 
 /*
  * A region's address is the same twice, physical and virtual: gdb looks for
- * memory by the latter, crash(8) by the former.
+ * memory by the latter, crash(8) by the former.  An alignment other than 0
+ * would make crash(8) take the file for one of netdump's.
  */
 static int
 dump_phdrs(struct dump *d)
@@ -90,8 +91,7 @@ dump_phdrs(struct dump *d)
 	Elf64_Phdr p = { .p_type = PT_NOTE,
 		.p_offset = sizeof(Elf64_Ehdr) +
 		    (1 + (uint64_t)d->count) * sizeof(Elf64_Phdr),
-		.p_filesz = d->notes.len,
-		.p_align = 4 };
+		.p_filesz = d->notes.len };
 	uint64_t at = dump_page_up(p.p_offset + p.p_filesz);
 	int i;
 
@@ -106,7 +106,6 @@ dump_phdrs(struct dump *d)
 			.p_paddr = d->region[i].gpa,
 			.p_filesz = d->region[i].len,
 			.p_memsz = d->region[i].len,
-			.p_align = DUMP_PAGE,
 		};
 		at += p.p_filesz;
 		if (dump_out_write(&d->out, &p, sizeof(p)) == -1)

@@ -155,6 +155,14 @@ bench: ## speed and size against the peers; ROW=name for one row
 bench-built: all assets $(TOOLS) $(BENCH)
 	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/bench/run $(ROW)
 
+check-crash: ## crash(8) on dumps of Debian's kernel; fetches 280 MB of debug symbols once
+	@regress/deps build test crash
+	@regress/host/kernels $(KERNELS)
+	@regress/crash/symbols $(KERNELS)
+	@$(MAKE) --no-print-directory check-crash-built
+check-crash-built: all assets $(TOOLS)
+	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/run -t 900 regress/crash/crash.sh
+
 docs: ## writes the parts of README.md and PROTOCOL.md that are made from the source
 	@regress/docs/generate -w
 
@@ -171,4 +179,4 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 
 .PHONY: faulty docs unit config update-ok guest library unit-programs tsan-programs assets \
 	test suite demo demo-built lint \
-	lint-checks bench bench-built fuzz
+	lint-checks bench bench-built check-crash check-crash-built fuzz

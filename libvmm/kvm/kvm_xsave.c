@@ -42,7 +42,8 @@ kvm_xsave_get(struct vcpu *vcpu, uint8_t *area, uint64_t *xcr0)
 		area) == -1 ||
 	    ioctl(kvm_vcpu_fd(vcpu), KVM_GET_XCRS, &xcrs) == -1)
 		return -1;
-	*xcr0 = 1;
+	/* Without XSAVE the area is FXSAVE's: x87 and SSE. */
+	*xcr0 = 3;
 	for (i = 0; i < xcrs.nr_xcrs && i < KVM_MAX_XCRS; i++)
 		if (xcrs.xcrs[i].xcr == 0)
 			*xcr0 = xcrs.xcrs[i].value;

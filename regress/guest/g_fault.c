@@ -13,6 +13,7 @@
 #include "check.h"
 #include "guest.h"
 #include "guest_spin.h"
+#include "vmm_dump.h"
 
 #define WRITER 0x1100 /* where guest_spin writes to a port */
 #define FAILURE ENOMEM
@@ -120,6 +121,44 @@ step_run(struct life *l)
 	return vcpu_complete(l->vcpu, &e);
 }
 
+/* Memory of each kind, and little of it. */
+static int
+step_regions(struct life *l)
+{
+	if (vm_map_memory(l->vm, 0x100000, 0x1000, -1, 0, VMM_PROT_ALL) == -1)
+		return -1;
+	return vm_map_memory(
+	    l->vm, 0x200000, 0x1000, l->file, 0, VMM_PROT_READ);
+}
+
+/* Into a file, where the RAM is looked through for holes. */
+static int
+step_dump(struct life *l)
+{
+	int fd = memfd_create("dump", MFD_CLOEXEC), rc, err;
+
+	rc = fd == -1 ? -1 : vm_dump(l->vm, fd, NULL);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	errno = err;
+	return rc;
+}
+
+/* As a stream. */
+static int
+step_dump_stream(struct life *l)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC), rc, err;
+
+	rc = fd == -1 ? -1 : vm_dump(l->vm, fd, NULL);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	errno = err;
+	return rc;
+}
+
 /* More RAM than there is below the hole, so that it has two parts. */
 static int
 step_large(struct life *l)
@@ -134,6 +173,8 @@ step_large(struct life *l)
 
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
 	step_memory, step_interrupts, step_state, step_run, NULL };
+static int (*const life_dump[])(struct life *) = { step_host, step_vm,
+	step_regions, step_dump, step_dump_stream, NULL };
 static int (*const life_large[])(struct life *) = { step_large, NULL };
 static int (*const life_probe[])(
     struct life *) = { step_host, step_probe, NULL };
@@ -240,6 +281,13 @@ test_whole_life(void)
 }
 
 static void
+test_dump(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_dump, 3);
+}
+
+static void
 test_memory_in_two_parts(void)
 {
 	GUEST_NEEDS_KVM();
@@ -262,6 +310,7 @@ main(void)
 	/* Else the first line printed would count as memory that stays. */
 	(void)setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
 	TEST(test_whole_life);
+	TEST(test_dump);
 	TEST(test_memory_in_two_parts);
 	TEST(test_probe);
 	return CHECK_EXIT();
