@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "vmm_reg.h"
+#include "vmm_stats.h"
 
 struct vm;
 struct vcpu;

@@ -16,6 +16,7 @@
 struct cpuid_set;
 struct memmap_region;
 struct route_table;
+struct stats_table;
 
 /* Debug registers: only vm_get_register() and its twin need them. */
 struct vmm_debugregs {
@@ -85,6 +86,14 @@ struct vmm_backend {
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
 	int (*set_step)(struct vcpu *vcpu, bool on);
 	int (*clock_paused)(struct vcpu *vcpu);
+
+	/* Of the VM (vcpu NULL) or of a vCPU.  Adds its descriptions to the
+	 * table, with the VM's lock held. */
+	int (*stats_describe)(
+	    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+	/* The first n of what it described; any thread, no lock. */
+	int (*stats_read)(
+	    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 };
 
 extern const struct vmm_backend vmm_backend_kvm;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The two handles of libvmm, as its own files see them.  lock guards memory,
- * routes and the making of the chips; running a vCPU takes no lock.
+ * routes, the making of the chips and of the tables of statistics; running a
+ * vCPU takes no lock.
  */
 #ifndef HANDLE_H
 #define HANDLE_H
@@ -16,6 +17,7 @@
 #include "cpuid.h"
 #include "memmap.h"
 #include "route.h"
+#include "stats.h"
 #include "vmm.h"
 
 struct vm {
@@ -29,6 +31,8 @@ struct vm {
 	struct route_table routes;
 	struct cpuid_set cpuid; /* what the host can give */
 	_Atomic(struct vcpu *) vcpus[VMM_MAX_VCPUS];
+	_Atomic(struct stats_table *) stats[2]; /* of the VM, of its vCPUs */
+	atomic_bool stats_time;
 };
 
 struct vcpu {
@@ -47,6 +51,7 @@ struct vcpu {
 	int pin; /* host CPU + 1; 0: none */
 	cpu_set_t unpinned; /* what the thread had before */
 	bool stepping; /* an exit after each instruction */
+	struct stats_vcpu stats;
 };
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */

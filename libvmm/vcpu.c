@@ -97,16 +97,39 @@ vcpu_set_cpuid(struct vcpu *vcpu)
 	return rc;
 }
 
+/* Around a run: whose time it is. */
+static void
+vcpu_time(struct vcpu *vcpu, bool inside)
+{
+	if (atomic_load_explicit(&vcpu->vm->stats_time, memory_order_relaxed))
+		stats_time_switch(&vcpu->stats.time, inside);
+	else
+		stats_time_stop(&vcpu->stats.time);
+}
+
 int
 vm_run(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	return vcpu->be->vcpu_run(vcpu, exit);
+	int rc;
+
+	stats_count(&vcpu->stats.runs);
+	vcpu_time(vcpu, true);
+	rc = vcpu->be->vcpu_run(vcpu, exit);
+	vcpu_time(vcpu, false);
+	if (rc == 0)
+		stats_count(&vcpu->stats.exits[exit->reason]);
+	return rc;
 }
 
 int
 vcpu_complete(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	return vcpu->be->vcpu_complete(vcpu, exit);
+	int rc = vcpu->be->vcpu_complete(vcpu, exit);
+
+	/* Cancelled means here that there is no exit. */
+	if (rc == 0 && exit->reason != VM_EXIT_CANCELLED)
+		stats_count(&vcpu->stats.exits[exit->reason]);
+	return rc;
 }
 
 int
@@ -116,11 +139,13 @@ vcpu_cancel(struct vcpu *vcpu)
 	uintptr_t runner;
 	int err;
 
+	stats_count_shared(&vcpu->stats.cancels);
 	atomic_store(&vcpu->cancel, true);
 	vcpu->be->vcpu_kick(vcpu);
 	runner = atomic_load(&vcpu->runner);
 	if (runner == 0)
 		return 0;
+	stats_count_shared(&vcpu->stats.kicks);
 	err = pthread_kill((pthread_t)runner, signo != 0 ? signo : SIGRTMIN);
 	if (err != 0 && err != ESRCH) {
 		errno = err;

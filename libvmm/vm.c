@@ -74,6 +74,8 @@ vm_destroy(struct vm *vm)
 		munmap(vm->map.region[i].host, vm->map.region[i].len);
 	if (vm->memory_fd != -1)
 		close(vm->memory_fd);
+	for (i = 0; i < 2; i++)
+		stats_table_free(atomic_load(&vm->stats[i]));
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
 }

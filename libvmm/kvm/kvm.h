@@ -40,6 +40,9 @@
  *	futex (the VM's lock), brk mmap munmap (malloc), and for
  *	    vm_map_memory() what setup lists for it
  *
+ * Statistics: ioctl on the VM and on a vCPU KVM_GET_STATS_FD, once for each;
+ *	then pread (and malloc)
+ *
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
  *	openat read (vmm_get_mem_free), openat read access (vm_get_capability)
  *
@@ -53,6 +56,7 @@
 #ifndef KVM_H
 #define KVM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,8 +65,10 @@
 
 struct cpuid_set;
 struct kvm_run;
+struct kvm_stats_header;
 struct memmap_region;
 struct route_table;
+struct stats_table;
 struct vmm_debugregs;
 struct vmm_event;
 
@@ -76,12 +82,15 @@ struct vmm_event;
 struct kvm_vm {
 	int fd;
 	size_t run_size; /* of the shared page(s) of a vCPU */
+	atomic_int stats_fd; /* owned; -1: not opened */
+	uint32_t stats_offset[2]; /* of the values: the VM's, a vCPU's */
 };
 
 struct kvm_vcpu {
 	int fd;
 	struct kvm_run *run; /* shared with the kernel */
 	size_t run_size;
+	atomic_int stats_fd; /* owned; -1: not opened */
 };
 
 /* The rows of vmm_backend_kvm; contracts in ../backend.h. */
@@ -125,6 +134,17 @@ int kvm_xsave_get(struct vcpu *vcpu, uint8_t *area, uint64_t *xcr0);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
 int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
+int kvm_stats_describe(
+    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+int kvm_stats_read(
+    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
+
+/* Takes a stats_fd. */
+void kvm_stats_close(int fd);
+/* Adds the descriptions in the len bytes of block to the table, their values
+ * behind those that are there.  EPROTO: they cannot be true. */
+int kvm_stats_parse(const struct kvm_stats_header *h, const void *block,
+    size_t len, struct stats_table *table);
 
 /* The KVM descriptors of the two handles. */
 int kvm_vm_fd(const struct vm *vm);

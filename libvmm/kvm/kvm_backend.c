@@ -47,6 +47,8 @@ const struct vmm_backend vmm_backend_kvm = {
 	.inject = kvm_event_inject,
 	.set_step = kvm_vcpu_set_step,
 	.clock_paused = kvm_vcpu_clock_paused,
+	.stats_describe = kvm_stats_describe,
+	.stats_read = kvm_stats_read,
 };
 
 static const struct {

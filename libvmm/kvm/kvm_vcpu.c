@@ -33,6 +33,7 @@ kvm_vcpu_open(struct vcpu *vcpu)
 		return -1;
 	kc->run_size = kv->run_size;
 	kc->run = MAP_FAILED;
+	kc->stats_fd = -1;
 	kc->fd = ioctl(kv->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
 	if (kc->fd == -1)
 		goto fail;
@@ -61,6 +62,7 @@ kvm_vcpu_close(struct vcpu *vcpu)
 	struct kvm_vcpu *kc = vcpu->priv;
 
 	munmap(kc->run, kc->run_size);
+	kvm_stats_close(kc->stats_fd);
 	close(kc->fd);
 	free(kc);
 }

@@ -45,7 +45,7 @@ kvm_vm_create(struct vm *vm, int fd)
 	kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return -1;
-	kv->fd = -1;
+	kv->fd = kv->stats_fd = -1;
 	size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(struct kvm_run)) {
 		if (size >= 0)
@@ -74,6 +74,7 @@ kvm_vm_destroy(struct vm *vm)
 {
 	struct kvm_vm *kv = vm->priv;
 
+	kvm_stats_close(kv->stats_fd);
 	close(kv->fd);
 	free(kv);
 }

@@ -159,6 +159,19 @@ step_dump_stream(struct life *l)
 	return rc;
 }
 
+static int
+step_stats(struct life *l)
+{
+	struct vm_stat_desc desc = { .size = sizeof(desc) };
+	uint64_t values[8];
+
+	vm_stats_time(l->vm, true);
+	if (vm_get_stats(l->vm, NULL, NULL, values, 8) == -1 ||
+	    vm_get_stats(l->vm, l->vcpu, NULL, values, 8) == -1)
+		return -1;
+	return vm_get_stat_desc(l->vm, l->vcpu, 0, &desc);
+}
+
 /* More RAM than there is below the hole, so that it has two parts. */
 static int
 step_large(struct life *l)
@@ -172,7 +185,7 @@ step_large(struct life *l)
 }
 
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
-	step_memory, step_interrupts, step_state, step_run, NULL };
+	step_memory, step_interrupts, step_state, step_stats, step_run, NULL };
 static int (*const life_dump[])(struct life *) = { step_host, step_vm,
 	step_regions, step_dump, step_dump_stream, NULL };
 static int (*const life_large[])(struct life *) = { step_large, NULL };
