@@ -65,6 +65,7 @@ struct vment {
 	struct vmspec *run; /* owned while it runs: descriptors, too */
 	struct vmtty tty;
 	pid_t pid; /* of the VM process, 0: none */
+	unsigned int taps_asked; /* of priv, which has not answered */
 	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */
 	int64_t restarts[RESTARTS_MAX]; /* ms, oldest first */
 	struct vment_crash {
