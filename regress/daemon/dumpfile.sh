@@ -5,10 +5,15 @@
 # never takes what is written: it alone has the harm.
 . "$(dirname "$0")/lib.sh"
 bad=$tools/baddump
+as --32 -o "$work/dump.o" "$(dirname "$0")/dump.S" &&
+    ld -n -m elf_i386 -Ttext=0x100000 -e _start -o "$work/dump" \
+    "$work/dump.o" || skip 'cannot assemble the guest'
 [ -x "$bad" ] || skip 'regress/lib/baddump is not built'
 : >"$work/vm.conf"
 vmd_run
-expect 'a VM starts' idle one
+expect 'a VM starts' ctl start -m 64M -b "$work/dump" one
+console_open one
+expect 'its guest is up' console_within 10 one '^up'
 pid=$(column one PID)
 before=$(holdings)
 vm_before=$(fds "$pid")
@@ -49,6 +54,8 @@ expect 'nor in the VM process' [ "$(fds "$pid")" = "$vm_before" ]
 	echo 'skip - no FUSE'
 	exit "$failed"
 }
+# A file system of the client's own, where whoever writes or closes the file
+# waits for as long as the client likes, and no signal ends that.
 mkdir "$work/fuse"
 "$tools/hangfs" "$work/fuse" >"$work/hangfs.out" &
 hangfs=$!
@@ -59,10 +66,49 @@ mkfifo "$work/hold"
     >"$work/bad.out" &
 background $!
 exec 9>"$work/hold"
-expect 'a file that hangs: the client waits' wait_for 5 grep -q waits "$work/bad.out"
-cat "$work/hangfs.out" 
-for p in $(descendants $vmd_pid); do echo "$p $(title $p) $(cat /proc/$p/wchan) $(awk '/State/ {print $2}' /proc/$p/status)"; for t in /proc/$p/task/*; do echo "  $(cat $t/comm) $(cat $t/wchan) $(awk '/State/ {print $2}' $t/status)"; done; done
+expect 'a dump into its file: the client waits' \
+    wait_for 5 grep -q waits "$work/bad.out"
+expect 'the VM process waits with it' grep -q 'a write waits' \
+    "$work/hangfs.out"
 expect 'others are served' timeout 5 "$VMCTL" status one
-sleep 1
-kill -9 $hangfs
+expect 'another dump is refused' says 'being written already' \
+    timeout 5 "$VMCTL" dump one "$work/other.core"
+expect 'another VM is started' timeout 10 "$VMCTL" start -m 64M \
+    -b "$work/dump" two
+expect 'dumped' timeout 10 "$VMCTL" dump two "$work/two.core"
+expect 'and ended' timeout 10 "$VMCTL" stop -fw two
+type_keys one a
+expect 'the guest stands still' refuse console_within 1 one '^key a'
+exec 9>&-
+expect 'the client leaves: it goes on' console_within 5 one '^key a'
+expect 'and is paused' timeout 5 "$VMCTL" pause one
+expect 'and goes on' timeout 5 "$VMCTL" unpause one
+expect 'another dump is refused still' says 'hangs' \
+    timeout 5 "$VMCTL" dump one "$work/other.core"
+i=0
+while [ $i -lt 10 ]; do
+	"$bad" "$VMD_SOCKET" one rw "$work/fuse/file" </dev/null \
+	    >>"$work/more.out" &
+	background $!
+	i=$((i + 1))
+done
+more()
+{
+	[ "$(grep -c '^DUMPING$' "$work/more.out")" = 10 ]
+}
+expect 'more of such files are refused' wait_for 10 more
+type_keys one b
+expect 'the guest runs' console_within 5 one '^key b'
+expect 'the VM is ended' timeout 15 "$VMCTL" stop -fw one
+expect 'though its process is not' logged 'is killed and does not end'
+expect 'there is none of that name' unknown one
+expect 'one is started again' timeout 10 "$VMCTL" start -m 64M \
+    -b "$work/dump" one
+expect 'in another process' refuse [ "$(column one PID)" = "$pid" ]
+expect 'and dumped' timeout 10 "$VMCTL" dump one "$work/again.core"
+kill "$hangfs"
+wait "$hangfs" 2>/dev/null
+umount "$work/fuse"
+expect 'the file system ends: the process, too' wait_for 5 gone "$pid"
+same_as_before 'nothing is left' "$before"
 exit "$failed"

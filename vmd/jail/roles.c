@@ -101,7 +101,7 @@ const struct jail_limit jail_limits[] = {
 	LIMIT(U, NOFILE, 4096, "bounds the guest's connections"),
 	LIMIT(V, FSIZE, VMD_MEMORY_MAX + (1ULL << 30),
 	    "guest memory; less once its size is known"),
-	LIMIT(R | C | N | U, NPROC, 1, "neither forks nor has threads"),
+	LIMIT(R | N | U, NPROC, 1, "neither forks nor has threads"),
 	LIMIT(SPAWNED & ~S, MSGQUEUE, 0, "no message queues"),
 };
 const size_t jail_limits_count = sizeof(jail_limits) / sizeof(jail_limits[0]);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/closer.h"
 #include "ipc/log.h"
 #include "jail/jail.h"
 #include "role/child.h"
@@ -123,6 +124,11 @@ client_part(void *arg, struct msg *m)
 	}
 	if (cl->pending) {
 		client_gone(cl, "sent a request before the last was answered");
+		return;
+	}
+	/* Others would wait for them, too. */
+	if (m->fd != -1 && closer_waiting() >= CLOSER_MANY) {
+		client_gone(cl, "too many files of clients hang");
 		return;
 	}
 	event_add(cl->idle, &idle_time);
@@ -299,6 +305,8 @@ control_main(void)
 	if (c.listener == NULL || c.resume == NULL ||
 	    event_add(c.listener, NULL) == -1)
 		fatalx("control", "out of memory");
+	if (jail_seal(ROLE_CONTROL) == -1)
+		fatal("control", "cannot seal the sandbox");
 	event_base_dispatch(c.child.base);
 	return 0;
 }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "chip/vmcoreinfo.h"
+#include "ipc/closer.h"
 #include "ipc/log.h"
 #include "ipc/msg.h"
 #include "ipc/vmspec.h"
@@ -328,12 +329,11 @@ dump_ask(struct dump *d, struct msg *m)
 	const struct msg_vm_ask *ask = m->payload;
 	int fd = m->fd;
 
-	m->fd = -1;
 	if (d->phase == DUMP_NONE && d->crash_done == NULL) {
+		m->fd = -1;
 		dump_begin(d, ask->client, fd);
 		return;
 	}
-	close(fd);
 	answer_end(d->child, ask->client, VM_ERROR_DUMPING, 0,
 	    d->phase == DUMP_LEFT ? "the file of the last one still hangs"
 				  : "");
@@ -372,7 +372,7 @@ dump_cancel(struct dump *d, uint32_t client, enum vm_error why)
 		dump_leave(d);
 		return;
 	}
-	close(d->fd);
+	closer_close(d->fd);
 	d->fd = -1;
 	dump_release(d);
 	dump_next(d);

@@ -62,7 +62,7 @@ struct dump {
  * -1 with errno. */
 int dump_init(struct dump *, struct child *, struct board *, struct hold *,
     struct vmspec *);
-/* A client's VM_DUMP: takes its descriptor. */
+/* A client's VM_DUMP; takes its descriptor, unless the client is refused. */
 void dump_ask(struct dump *, struct msg *);
 /* Ends the dump of that client (0: any dump, that of a crash as well), which
  * is told why; others go on. */
