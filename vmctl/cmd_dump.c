@@ -109,9 +109,12 @@ dump_wait(
 }
 
 static int
-dump_failed(const struct reply *reply, const struct dumpfile *file)
+dump_failed(struct reply *reply, const struct dumpfile *file)
 {
-	char *sentence = result_sentence(reply, file->path);
+	char *sentence;
+
+	reply->body.result.file = VM_FILE_DUMP;
+	sentence = result_sentence(reply, file->path);
 
 	warnx("dump vm command failed: %s", sentence);
 	free(sentence);

@@ -76,6 +76,43 @@ reading(void)
 	CHECK_EQ(opens("/etc/passwd", O_RDWR), EACCES);
 }
 
+static int
+links(int fd, int dir_fd, const char *name)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, dir_fd, name, AT_SYMLINK_FOLLOW) == -1
+	    ? errno
+	    : 0;
+}
+
+/* A file that is open gets its name, or takes another's place. */
+static void
+making(void)
+{
+	char here[] = "/tmp/vmctl-confine.XXXXXX";
+	char there[] = "/tmp/vmctl-confine.XXXXXX";
+	int dir_fd, fd;
+
+	REQUIRE(mkdtemp(here) != NULL && mkdtemp(there) != NULL);
+	dir_fd = open(here, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	REQUIRE(dir_fd != -1 && fd != -1);
+	REQUIRE(confine_enter(CONFINE_MAKE, dir_fd) > 0);
+	common();
+	CHECK_EQ(opens("/etc/passwd", O_RDONLY), EACCES);
+	CHECK_EQ(links(fd, AT_FDCWD, "/tmp/vmctl-confine"), EACCES);
+	CHECK_EQ(links(fd, dir_fd, "a"), 0);
+	CHECK_EQ(links(fd, dir_fd, "a"), EEXIST);
+	CHECK_EQ(links(fd, dir_fd, "b"), 0);
+	CHECK(renameat(dir_fd, "a", dir_fd, "c") == 0);
+	CHECK(openat(dir_fd, "c", O_RDONLY | O_CLOEXEC) == -1);
+	CHECK(unlinkat(dir_fd, "b", 0) == 0);
+	CHECK(unlinkat(dir_fd, "c", 0) == 0);
+	CHECK(rmdir(there) == -1);
+}
+
 static void
 others(void)
 {
@@ -138,6 +175,13 @@ level_reading(void)
 }
 
 static void
+level_making(void)
+{
+	in_child(making);
+	CHECK(system("rmdir /tmp/vmctl-confine.??????") == 0);
+}
+
+static void
 beyond_files(void)
 {
 	in_child(others);
@@ -149,6 +193,7 @@ main(void)
 	TEST(level_nothing);
 	TEST(level_terminals);
 	TEST(level_reading);
+	TEST(level_making);
 	TEST(beyond_files);
 	return CHECK_EXIT();
 }

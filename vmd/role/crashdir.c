@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The folder of a VM's crash dumps; see crashdir.h.  Runs in the parent.  Times
- * are UTC, so that the order of names is that of the files.
+ * are UTC, so that names are in the order of the crashes.
  */
 #include "role/crashdir.h"
 
@@ -133,43 +133,51 @@ crashdir_link(int dir_fd, int fd, const char *vm, char file[CRASHDIR_NAME])
 /* --- only so many ----------------------------------------------------------
  */
 
-struct crashdir_names {
-	char **name; /* owned, and each of them */
+/* The dumps there are. */
+struct crashdir_dumps {
+	struct crashdir_dump {
+		struct timespec time; /* of its last byte */
+		char file[CRASHDIR_NAME];
+	} * dump; /* owned */
 	size_t count;
 };
 
-/* By time: "-1" comes after the one without. */
+/* A name that was free again may be older than its file: not by name. */
 static int
 crashdir_compare(const void *a, const void *b)
 {
-	const char *x = *(char *const *)a, *y = *(char *const *)b;
-	size_t nx = strlen(x), ny = strlen(y);
-	int time = strncmp(x, y, (nx < ny ? nx : ny) - strlen(SUFFIX));
+	const struct crashdir_dump *x = a, *y = b;
+	size_t nx = strlen(x->file), ny = strlen(y->file);
 
-	if (time != 0)
-		return time;
-	return nx != ny ? (nx > ny) - (nx < ny) : strcmp(x, y);
+	if (x->time.tv_sec != y->time.tv_sec)
+		return x->time.tv_sec < y->time.tv_sec ? -1 : 1;
+	if (x->time.tv_nsec != y->time.tv_nsec)
+		return x->time.tv_nsec < y->time.tv_nsec ? -1 : 1;
+	/* "-1" comes after the one without. */
+	return nx != ny ? (nx > ny) - (nx < ny) : strcmp(x->file, y->file);
 }
 
 static int
-crashdir_add(struct crashdir_names *names, const char *file)
+crashdir_add(
+    struct crashdir_dumps *dumps, const char *file, const struct timespec *time)
 {
-	char **more =
-	    reallocarray(names->name, names->count + 1, sizeof(names->name[0]));
+	struct crashdir_dump *more =
+	    reallocarray(dumps->dump, dumps->count + 1, sizeof(dumps->dump[0]));
 
 	if (more == NULL)
 		return -1;
-	names->name = more;
-	if ((more[names->count] = strdup(file)) == NULL)
-		return -1;
-	names->count++;
+	dumps->dump = more;
+	more[dumps->count].time = *time;
+	strlcpy(more[dumps->count].file, file, CRASHDIR_NAME);
+	dumps->count++;
 	return 0;
 }
 
-/* The dumps of vm that are uid's, as far as there is memory for them. */
+/* The dumps of vm that are uid's, but for the file newest, as far as there is
+ * memory for them. */
 static void
-crashdir_list(
-    int dir_fd, uid_t uid, const char *vm, struct crashdir_names *names)
+crashdir_list(int dir_fd, uid_t uid, const char *vm, const char *newest,
+    struct crashdir_dumps *dumps)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd != -1 ? fdopendir(fd) : NULL;
@@ -183,29 +191,29 @@ crashdir_list(
 	}
 	while ((e = readdir(d)) != NULL)
 		if (crashdir_is_dump(e->d_name, vm) &&
+		    strcmp(e->d_name, newest) != 0 &&
 		    fstatat(dir_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISREG(st.st_mode) && st.st_uid == uid &&
-		    crashdir_add(names, e->d_name) == -1)
+		    crashdir_add(dumps, e->d_name, &st.st_mtim) == -1)
 			break;
 	closedir(d);
 }
 
+/* Leaves newest and max - 1 others. */
 static void
-crashdir_prune(int dir_fd, uid_t uid, const char *vm, unsigned int max)
+crashdir_prune(
+    int dir_fd, uid_t uid, const char *vm, const char *newest, unsigned int max)
 {
-	struct crashdir_names names = { .count = 0 };
+	struct crashdir_dumps dumps = { .count = 0 };
 
-	crashdir_list(dir_fd, uid, vm, &names);
-	if (names.count > 0)
-		qsort(names.name, names.count, sizeof(names.name[0]),
+	crashdir_list(dir_fd, uid, vm, newest, &dumps);
+	if (dumps.count > 0)
+		qsort(dumps.dump, dumps.count, sizeof(dumps.dump[0]),
 		    crashdir_compare);
-	for (size_t i = 0; i < names.count; i++) {
-		if (i + max < names.count &&
-		    unlinkat(dir_fd, names.name[i], 0) == -1)
-			log_warn("vm", "%s", names.name[i]);
-		free(names.name[i]);
-	}
-	free(names.name);
+	for (size_t i = 0; i + max - 1 < dumps.count; i++)
+		if (unlinkat(dir_fd, dumps.dump[i].file, 0) == -1)
+			log_warn("vm", "%s", dumps.dump[i].file);
+	free(dumps.dump);
 }
 
 int
@@ -219,7 +227,7 @@ crashdir_keep(const char *dir, uid_t uid, int fd, const char *vm,
 	r = crashdir_link(dir_fd, fd, vm, file);
 	error = errno;
 	if (r == 0)
-		crashdir_prune(dir_fd, uid, vm, max);
+		crashdir_prune(dir_fd, uid, vm, file, max);
 	close(dir_fd);
 	errno = error;
 	return r;
