@@ -233,7 +233,7 @@ struct msg_stats_row {
 	uint32_t unit; /* enum stats_unit */
 	uint32_t vcpus; /* how many of vcpu[] there are; 0: not per vCPU */
 	uint32_t spare;
-	uint64_t vm; /* the VM's, or the sum of its vCPUs' */
+	uint64_t vm; /* the VM's, or the sum of its vCPUs', or the highest */
 	uint64_t vcpu[VMD_CPUS_MAX];
 	char name[VMD_STAT_MAX + 1];
 };

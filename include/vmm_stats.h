@@ -60,10 +60,9 @@ int vm_get_stat_desc(struct vm *vm, struct vcpu *vcpu, unsigned int index,
  * not NULL, the time (CLOCK_MONOTONIC).  Returns how many values there are,
  * which may be more than max, or -1.  Any thread.
  *
- * The first call of this or of vm_get_stat_desc() for the VM, and for each
- * vCPU, opens a descriptor, which the handle keeps; the later ones only read
- * it.  A host whose KVM has no such statistics (Linux before 5.14) leaves
- * libvmm's own.  EPROTO: KVM describes them as no version of it does.
+ * It reads from descriptors that vm_create() and vcpu_open() have opened.  A
+ * host whose KVM has no statistics (Linux before 5.14) leaves libvmm's own.
+ * EPROTO: KVM describes them as no version of it does.
  */
 int vm_get_stats(struct vm *vm, struct vcpu *vcpu, struct timespec *when,
     uint64_t *values, size_t max);

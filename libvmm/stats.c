@@ -46,24 +46,30 @@ static const char *const own_exits[VM_EXIT_MAX] = {
 /* --- tables --------------------------------------------------------------- */
 
 int
-stats_table_add(struct stats_table *table, const struct vm_stat_desc *desc)
+stats_table_reserve(struct stats_table *table, unsigned int more)
 {
 	struct vm_stat_desc *grown;
 
-	if (table->count == STATS_DESCS_MAX ||
-	    desc->values > STATS_VALUES_MAX ||
-	    desc->first > STATS_VALUES_MAX - desc->values) {
+	if (more > STATS_DESCS_MAX - table->count) {
 		errno = EPROTO;
 		return -1;
 	}
-	/* By powers of two. */
-	if ((table->count & (table->count - 1)) == 0) {
-		grown = realloc(table->desc,
-		    (table->count != 0 ? 2 * table->count : 1) *
-			sizeof(*table->desc));
-		if (grown == NULL)
-			return -1;
-		table->desc = grown;
+	grown =
+	    realloc(table->desc, (table->count + more) * sizeof(*table->desc));
+	if (grown == NULL)
+		return -1;
+	table->desc = grown;
+	table->room = table->count + more;
+	return 0;
+}
+
+int
+stats_table_add(struct stats_table *table, const struct vm_stat_desc *desc)
+{
+	if (table->count == table->room || desc->values > STATS_VALUES_MAX ||
+	    desc->first > STATS_VALUES_MAX - desc->values) {
+		errno = EPROTO;
+		return -1;
 	}
 	table->desc[table->count++] = *desc;
 	if (desc->first + desc->values > table->values)
@@ -85,6 +91,8 @@ stats_add_own(struct stats_table *table)
 {
 	struct vm_stat_desc d = { .size = sizeof(d), .base = 10, .values = 1 };
 
+	if (stats_table_reserve(table, OWN_VALUES) == -1)
+		return -1;
 	for (d.first = 0; d.first < OWN_VALUES; d.first++) {
 		if (d.first < OWN_EXITS) {
 			(void)snprintf(

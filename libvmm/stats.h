@@ -45,10 +45,14 @@ struct stats_vcpu {
 struct stats_table {
 	struct vm_stat_desc *desc; /* owned */
 	unsigned int count;
+	unsigned int room;
 	unsigned int values;
 };
 
-/* Appends a copy of desc.  -1: ENOMEM, or EPROTO when there are too many. */
+/* Makes room for so many more, at least one.  -1: ENOMEM, or EPROTO when there
+ * are too many. */
+int stats_table_reserve(struct stats_table *table, unsigned int more);
+/* Appends a copy of desc.  -1 with EPROTO: no room, or no such values. */
 int stats_table_add(struct stats_table *table, const struct vm_stat_desc *desc);
 /* NULL is allowed. */
 void stats_table_free(struct stats_table *table);

@@ -16,8 +16,9 @@
  *	    KVM_CHECK_EXTENSION
  *	ioctl on the VM: KVM_SET_TSS_ADDR KVM_SET_IDENTITY_MAP_ADDR
  *	    KVM_SET_USER_MEMORY_REGION KVM_CREATE_IRQCHIP KVM_CREATE_PIT2
- *	    KVM_CREATE_VCPU
+ *	    KVM_CREATE_VCPU KVM_GET_STATS_FD
  *	ioctl on a vCPU: KVM_SET_CPUID2 KVM_GET_TSC_KHZ (KVM_SET_TSC_KHZ)
+ *	    KVM_GET_STATS_FD
  *
  * State (registers, reset, clock; the thread that owns the vCPU):
  *	ioctl on a vCPU: KVM_GET_REGS KVM_SET_REGS KVM_GET_SREGS KVM_SET_SREGS
@@ -40,8 +41,7 @@
  *	futex (the VM's lock), brk mmap munmap (malloc), and for
  *	    vm_map_memory() what setup lists for it
  *
- * Statistics: ioctl on the VM and on a vCPU KVM_GET_STATS_FD, once for each;
- *	then pread (and malloc)
+ * Statistics, any thread: pread (and malloc)
  *
  * Only by these: sched_getaffinity sched_setaffinity (vm_set_pinning), sysinfo
  *	openat read (vmm_get_mem_free), openat read access (vm_get_capability)
@@ -56,7 +56,6 @@
 #ifndef KVM_H
 #define KVM_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -82,7 +81,7 @@ struct vmm_event;
 struct kvm_vm {
 	int fd;
 	size_t run_size; /* of the shared page(s) of a vCPU */
-	atomic_int stats_fd; /* owned; -1: not opened */
+	int stats_fd; /* owned; see kvm_stats_open() */
 	uint32_t stats_offset[2]; /* of the values: the VM's, a vCPU's */
 };
 
@@ -90,7 +89,7 @@ struct kvm_vcpu {
 	int fd;
 	struct kvm_run *run; /* shared with the kernel */
 	size_t run_size;
-	atomic_int stats_fd; /* owned; -1: not opened */
+	int stats_fd; /* owned; see kvm_stats_open() */
 };
 
 /* The rows of vmm_backend_kvm; contracts in ../backend.h. */
@@ -139,7 +138,13 @@ int kvm_stats_describe(
 int kvm_stats_read(
     struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 
-/* Takes a stats_fd. */
+/*
+ * The descriptor of the statistics of a VM or a vCPU, by its own; returns
+ * owned.  A KVM without statistics is no failure: then it is a negative number
+ * other than -1.  Of a vCPU before it runs: the request waits for its run.
+ */
+int kvm_stats_open(int fd);
+/* Takes it. */
 void kvm_stats_close(int fd);
 /* Adds the descriptions in the len bytes of block to the table, their values
  * behind those that are there.  EPROTO: they cannot be true. */

@@ -18,36 +18,15 @@
 #define NAME_SIZE_MAX 512U
 #define NO_STATS (-2) /* this KVM has none */
 
-/* Where the descriptor of the VM or of the vCPU is kept. */
-static atomic_int *
-kvm_stats_slot(struct vm *vm, struct vcpu *vcpu)
+int
+kvm_stats_open(int fd)
 {
-	struct kvm_vm *kv = vm->priv;
+	int stats_fd = ioctl(fd, KVM_GET_STATS_FD, 0);
 
-	return vcpu != NULL ? &((struct kvm_vcpu *)vcpu->priv)->stats_fd
-			    : &kv->stats_fd;
-}
-
-/* Opens it unless that was done.  Of two threads that do so at once one keeps
- * its own.  Its number, NO_STATS, or -1 with errno. */
-static int
-kvm_stats_open(struct vm *vm, struct vcpu *vcpu)
-{
-	atomic_int *slot = kvm_stats_slot(vm, vcpu);
-	int old = atomic_load(slot), fd;
-
-	if (old != -1)
-		return old;
-	fd = ioctl(vcpu != NULL ? kvm_vcpu_fd(vcpu) : kvm_vm_fd(vm),
-	    KVM_GET_STATS_FD, 0);
 	/* A kernel that does not know the request says one of these. */
-	if (fd == -1 && (errno == ENOTTY || errno == EINVAL))
-		fd = NO_STATS;
-	if (fd == -1 || atomic_compare_exchange_strong(slot, &old, fd))
-		return fd;
-	if (fd != NO_STATS)
-		close(fd);
-	return old;
+	if (stats_fd == -1 && (errno == ENOTTY || errno == EINVAL))
+		return NO_STATS;
+	return stats_fd;
 }
 
 void
@@ -135,6 +114,8 @@ kvm_stats_parse(const struct kvm_stats_header *h, const void *block, size_t len,
 	if (h->name_size == 0 || h->name_size > NAME_SIZE_MAX ||
 	    h->num_desc > STATS_DESCS_MAX || len != h->num_desc * each)
 		return kvm_stats_bad();
+	if (h->num_desc != 0 && stats_table_reserve(table, h->num_desc) == -1)
+		return -1;
 	for (i = 0; i < h->num_desc; i++) {
 		const char *at = (const char *)block + i * each;
 
@@ -146,17 +127,27 @@ kvm_stats_parse(const struct kvm_stats_header *h, const void *block, size_t len,
 	return 0;
 }
 
+/* The descriptor of the VM or of the vCPU. */
+static int
+kvm_stats_fd(const struct vm *vm, const struct vcpu *vcpu)
+{
+	const struct kvm_vm *kv = vm->priv;
+
+	return vcpu != NULL ? ((const struct kvm_vcpu *)vcpu->priv)->stats_fd
+			    : kv->stats_fd;
+}
+
 int
 kvm_stats_describe(struct vm *vm, struct vcpu *vcpu, struct stats_table *table)
 {
-	int fd = kvm_stats_open(vm, vcpu), rc, err;
+	int fd = kvm_stats_fd(vm, vcpu), rc, err;
 	struct kvm_vm *kv = vm->priv;
 	struct kvm_stats_header h;
 	size_t len;
 	void *block;
 
-	if (fd < 0)
-		return fd == NO_STATS ? 0 : -1;
+	if (fd == NO_STATS)
+		return 0;
 	if (kvm_stats_pread(fd, &h, sizeof(h), 0) == -1)
 		return -1;
 	if (h.name_size > NAME_SIZE_MAX || h.num_desc > STATS_DESCS_MAX)
@@ -179,11 +170,9 @@ int
 kvm_stats_read(struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n)
 {
 	const struct kvm_vm *kv = vm->priv;
-	int fd = kvm_stats_open(vm, vcpu);
+	int fd = kvm_stats_fd(vm, vcpu);
 
-	if (fd < 0)
-		return fd == NO_STATS ? 0 : -1;
-	if (n == 0)
+	if (fd == NO_STATS || n == 0)
 		return 0;
 	return kvm_stats_pread(
 	    fd, values, n * sizeof(*values), kv->stats_offset[vcpu != NULL]);

@@ -33,7 +33,6 @@ kvm_vcpu_open(struct vcpu *vcpu)
 		return -1;
 	kc->run_size = kv->run_size;
 	kc->run = MAP_FAILED;
-	kc->stats_fd = -1;
 	kc->fd = ioctl(kv->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
 	if (kc->fd == -1)
 		goto fail;
@@ -42,6 +41,9 @@ kvm_vcpu_open(struct vcpu *vcpu)
 	if (kc->run == MAP_FAILED)
 		goto fail;
 	if (khz != 0 && ioctl(kc->fd, KVM_SET_TSC_KHZ, (long)khz) == -1)
+		goto fail;
+	kc->stats_fd = kvm_stats_open(kc->fd);
+	if (kc->stats_fd == -1)
 		goto fail;
 	vcpu->priv = kc;
 	return 0;

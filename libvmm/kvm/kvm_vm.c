@@ -45,7 +45,7 @@ kvm_vm_create(struct vm *vm, int fd)
 	kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return -1;
-	kv->fd = kv->stats_fd = -1;
+	kv->fd = -1;
 	size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(struct kvm_run)) {
 		if (size >= 0)
@@ -57,6 +57,9 @@ kvm_vm_create(struct vm *vm, int fd)
 		goto fail;
 	kv->fd = ioctl(fd, KVM_CREATE_VM, 0);
 	if (kv->fd == -1 || kvm_vm_place_pages(kv->fd) == -1)
+		goto fail;
+	kv->stats_fd = kvm_stats_open(kv->fd);
+	if (kv->stats_fd == -1)
 		goto fail;
 	vm->priv = kv;
 	return 0;

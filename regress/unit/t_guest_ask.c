@@ -10,6 +10,7 @@
 #include "check.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
+#include "role/answer.h"
 #include "role/guest.h"
 
 static unsigned int parts, answers;
@@ -99,12 +100,12 @@ an_answer_passes(void)
 	for (unsigned int i = 0; i < 3; i++) {
 		ask(5);
 		ask(6);
-		for (unsigned int n = 0; n < 2 * GUEST_PARTS; n++)
+		for (unsigned int n = 0; n < 2 * ANSWER_PARTS; n++)
 			say(MSG_STATS_ROW);
 		say(MSG_VM_ANSWER);
 		say(MSG_VM_ANSWER);
 		CHECK(is_heard());
-		CHECK_EQ(parts, (i + 1) * 2 * GUEST_PARTS);
+		CHECK_EQ(parts, (i + 1) * 2 * ANSWER_PARTS);
 		CHECK_EQ(answers, (i + 1) * 2);
 	}
 	end();
@@ -145,7 +146,7 @@ a_flood_ends_it(void)
 		said++;
 	}
 	CHECK(!is_heard());
-	CHECK(parts >= GUEST_PARTS && parts < GUEST_PARTS + 50);
+	CHECK(parts >= ANSWER_PARTS && parts < ANSWER_PARTS + 50);
 	/* Nobody waits in vain. */
 	ask(6);
 	CHECK_EQ(answers, 1);
@@ -160,14 +161,14 @@ a_slow_answer_may_be_long(void)
 {
 	REQUIRE(begin());
 	ask(5);
-	for (unsigned int n = 0; n < GUEST_PARTS; n++)
+	for (unsigned int n = 0; n < ANSWER_PARTS; n++)
 		say(MSG_STATS_ROW);
 	for (unsigned int n = 0; n < 3; n++) {
-		usleep((GUEST_PARTS_MS + 5) * 1000);
+		usleep((ANSWER_PARTS_MS + 5) * 1000);
 		say(MSG_STATS_ROW);
 		CHECK(is_heard());
 	}
-	CHECK_EQ(parts, GUEST_PARTS + 3);
+	CHECK_EQ(parts, ANSWER_PARTS + 3);
 	end();
 }
 

@@ -160,13 +160,20 @@ a_table_is_bounded(void)
 
 	free(table.desc);
 	memset(&table, 0, sizeof(table));
-	for (d.first = 0; d.first < STATS_DESCS_MAX; d.first++)
+	CHECK_EQ(stats_table_reserve(&table, STATS_DESCS_MAX + 1), -1);
+	CHECK_EQ(errno, EPROTO);
+	CHECK_EQ(stats_table_add(&table, &d), -1);
+	REQUIRE(stats_table_reserve(&table, 1) == 0);
+	CHECK_EQ(stats_table_add(&table, &d), 0);
+	REQUIRE(stats_table_reserve(&table, STATS_DESCS_MAX - 1) == 0);
+	for (d.first = 1; d.first < STATS_DESCS_MAX; d.first++)
 		if (stats_table_add(&table, &d) == -1)
 			break;
 	CHECK_EQ(table.count, STATS_DESCS_MAX);
 	CHECK_EQ(table.desc[777].first, 777);
 	CHECK_EQ(stats_table_add(&table, &d), -1);
 	CHECK_EQ(errno, EPROTO);
+	CHECK_EQ(stats_table_reserve(&table, 1), -1);
 	free(table.desc);
 	memset(&table, 0, sizeof(table));
 	stats_table_free(NULL);

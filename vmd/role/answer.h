@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How the VM process answers a client's question (struct msg_vm_ask): any
- * number of parts, then one end.  vmm lets about GUEST_PARTS parts by for a
- * question at once and one each GUEST_PARTS_MS after that (role/guest.h), and
- * ends a process that says more.
+ * number of parts, then one end.  And how much vmm lets by of that.
  */
 #ifndef ANSWER_H
 #define ANSWER_H
@@ -12,6 +10,11 @@
 
 #include "vm_error.h"
 #include "vmd_msg.h"
+
+/* Parts for each question at once, which fit into a client's queue, and then
+ * one each so often; a VM process that says more is ended. */
+#define ANSWER_PARTS 256
+#define ANSWER_PARTS_MS 100
 
 struct child;
 

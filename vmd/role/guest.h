@@ -25,15 +25,11 @@ struct guest;
 #define GUEST_LINES_BURST 100
 #define GUEST_LINES_MS 500
 
-/*
- * What a VM process may say in answer to questions: so many parts for each that
- * is open, which fit into a client's queue, and then one each so often.
- */
-#define GUEST_PARTS 256
-#define GUEST_PARTS_MS 100
+/* Questions to a VM process, and how much it may answer: role/answer.h. */
 struct guest_asks {
 	unsigned int open; /* questions without their VM_ANSWER */
-	unsigned int credit; /* parts it may still send, 0..open * PARTS */
+	unsigned int
+	    credit; /* parts it may still send, 0..open * ANSWER_PARTS */
 	int64_t filled_ms; /* when credit was last given by time */
 };
 

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "role/answer.h"
 #include "role/guest.h"
 #include "role/guest_proc.h"
 #include "vm_error.h"
@@ -45,19 +46,19 @@ guest_ask(struct guest *g, struct msg *m)
 	}
 	if (asks->open++ == 0)
 		asks->filled_ms = guest_proc_now_ms();
-	asks->credit += GUEST_PARTS;
+	asks->credit += ANSWER_PARTS;
 }
 
 static bool
 guest_ask_part_pass(struct guest_asks *asks)
 {
 	int64_t credit =
-	    (guest_proc_now_ms() - asks->filled_ms) / GUEST_PARTS_MS;
-	unsigned int room = asks->open * GUEST_PARTS - asks->credit;
+	    (guest_proc_now_ms() - asks->filled_ms) / ANSWER_PARTS_MS;
+	unsigned int room = asks->open * ANSWER_PARTS - asks->credit;
 
 	if (asks->open == 0)
 		return false;
-	asks->filled_ms += credit * GUEST_PARTS_MS;
+	asks->filled_ms += credit * ANSWER_PARTS_MS;
 	asks->credit += credit < room ? (unsigned int)credit : room;
 	if (asks->credit == 0)
 		return false;
@@ -107,7 +108,7 @@ guest_ask_answer(void *arg, struct msg *m)
 		return;
 	}
 	asks->open--;
-	if (asks->credit > asks->open * GUEST_PARTS)
-		asks->credit = asks->open * GUEST_PARTS;
+	if (asks->credit > asks->open * ANSWER_PARTS)
+		asks->credit = asks->open * ANSWER_PARTS;
 	guest_ask_pass(p, m);
 }

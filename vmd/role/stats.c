@@ -2,33 +2,182 @@
 /*
  * The counters of a VM; see stats.h.  Runs in the main thread of the VM
  * process, beside the vCPUs, which it does not stop.
+ *
+ * What they are comes from libvmm: its own and those of the host's KVM.  A
+ * counter of one value becomes a row; histograms do not.
  */
 #include "role/stats.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "role/answer.h"
+#include "role/board.h"
 #include "role/vcpus.h"
+#include "vmm.h"
+
+/* Some KVM may count more than fits into an answer. */
+#define ROWS_MAX (ANSWER_PARTS - 16)
+
+/* One answer under way. */
+struct stats {
+	struct child *child;
+	const struct vcpus *vcpus;
+	uint32_t client;
+	unsigned int rows;
+	uint64_t *values; /* owned: `stride` per vCPU */
+	size_t stride;
+};
+
+static void
+stats_send(struct stats *s, const struct msg_stats_row *row)
+{
+	if (s->rows++ < ROWS_MAX)
+		answer_part(s->child, MSG_STATS_ROW, row);
+}
+
+/* A value in whole bytes, nanoseconds and so on. */
+static uint64_t
+stats_scale(const struct vm_stat_desc *d, uint64_t value)
+{
+	int exponent = d->exponent + (d->unit == VM_STAT_SECONDS ? 9 : 0);
+
+	/* Powers of 2 and seconds do not go together in any KVM. */
+	for (; exponent > 0; exponent--)
+		value *= d->base;
+	for (; exponent < 0 && value != 0; exponent++)
+		value /= d->base;
+	return value;
+}
+
+static struct msg_stats_row
+stats_row(const struct stats *s, const struct vm_stat_desc *d)
+{
+	static const enum stats_unit units[] = {
+		[VM_STAT_COUNT] = STATS_COUNT,
+		[VM_STAT_BYTES] = STATS_BYTES,
+		[VM_STAT_SECONDS] = STATS_NS,
+		[VM_STAT_CYCLES] = STATS_CYCLES,
+		[VM_STAT_BOOLEAN] = STATS_YES,
+	};
+	struct msg_stats_row row = { .client = s->client,
+		.unit = units[d->unit] };
+
+	strlcpy(row.name, d->name, sizeof(row.name));
+	return row;
+}
+
+/* What the vCPUs have together. */
+static void
+stats_sum(struct msg_stats_row *row, bool highest)
+{
+	for (unsigned int i = 0; i < row->vcpus; i++) {
+		if (!highest)
+			row->vm += row->vcpu[i];
+		else if (row->vcpu[i] > row->vm)
+			row->vm = row->vcpu[i];
+	}
+}
 
 /* The processor time of each vCPU's thread: the guest's and our own. */
 static int
-stats_cpu_time(const struct vcpus *vs, struct msg_stats_row *row)
+stats_cpu_time(struct stats *s)
 {
+	struct msg_stats_row row = { .client = s->client,
+		.unit = STATS_NS,
+		.vcpus = s->vcpus->count,
+		.name = "cpu_time" };
 	struct timespec ts;
 	clockid_t id;
 
-	strlcpy(row->name, "cpu_time", sizeof(row->name));
-	row->unit = STATS_NS;
-	row->vcpus = vs->count;
-	for (unsigned int i = 0; i < vs->count; i++) {
-		if ((errno = pthread_getcpuclockid(vs->thread[i], &id)) != 0 ||
-		    clock_gettime(id, &ts) == -1)
+	for (unsigned int i = 0; i < row.vcpus; i++) {
+		errno = pthread_getcpuclockid(s->vcpus->thread[i], &id);
+		if (errno != 0 || clock_gettime(id, &ts) == -1)
 			return -1;
-		row->vcpu[i] =
+		row.vcpu[i] =
 		    (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-		row->vm += row->vcpu[i];
+	}
+	stats_sum(&row, false);
+	stats_send(s, &row);
+	return 0;
+}
+
+/* Takes all values of the VM (vcpu NULL) or of a vCPU into place. */
+static int
+stats_take(const struct stats *s, struct vcpu *vcpu, uint64_t *values)
+{
+	return vm_get_stats(
+		   s->vcpus->board->vm, vcpu, NULL, values, s->stride) == -1
+	    ? -1
+	    : 0;
+}
+
+/* Room for all values of n handles such as vcpu. */
+static int
+stats_room(struct stats *s, struct vcpu *vcpu, unsigned int n)
+{
+	int stride = vm_get_stats(s->vcpus->board->vm, vcpu, NULL, NULL, 0);
+
+	if (stride == -1)
+		return -1;
+	s->stride = (size_t)stride;
+	free(s->values);
+	s->values = calloc(s->stride * n + 1, sizeof(*s->values));
+	return s->values != NULL ? 0 : -1;
+}
+
+static bool
+stats_is_hist(const struct vm_stat_desc *d)
+{
+	return d->kind == VM_STAT_LINEAR_HIST || d->kind == VM_STAT_LOG_HIST;
+}
+
+static int
+stats_of_vcpus(struct stats *s)
+{
+	const struct vcpus *vs = s->vcpus;
+	struct vm_stat_desc d = { .size = sizeof(d) };
+
+	if (stats_room(s, vs->vcpu[0], vs->count) == -1)
+		return -1;
+	for (unsigned int i = 0; i < vs->count; i++)
+		if (stats_take(s, vs->vcpu[i], s->values + i * s->stride) == -1)
+			return -1;
+	for (unsigned int n = 0;
+	     vm_get_stat_desc(vs->board->vm, vs->vcpu[0], n, &d) == 0; n++) {
+		struct msg_stats_row row = stats_row(s, &d);
+
+		if (stats_is_hist(&d))
+			continue;
+		row.vcpus = vs->count;
+		for (unsigned int i = 0; i < vs->count; i++)
+			row.vcpu[i] =
+			    stats_scale(&d, s->values[i * s->stride + d.first]);
+		stats_sum(
+		    &row, d.kind == VM_STAT_PEAK || d.unit == VM_STAT_BOOLEAN);
+		stats_send(s, &row);
+	}
+	return 0;
+}
+
+static int
+stats_of_vm(struct stats *s)
+{
+	struct vm_stat_desc d = { .size = sizeof(d) };
+
+	if (stats_room(s, NULL, 1) == -1 ||
+	    stats_take(s, NULL, s->values) == -1)
+		return -1;
+	for (unsigned int n = 0;
+	     vm_get_stat_desc(s->vcpus->board->vm, NULL, n, &d) == 0; n++) {
+		struct msg_stats_row row = stats_row(s, &d);
+
+		if (stats_is_hist(&d))
+			continue;
+		row.vm = stats_scale(&d, s->values[d.first]);
+		stats_send(s, &row);
 	}
 	return 0;
 }
@@ -37,13 +186,13 @@ void
 stats_answer(
     struct child *child, const struct vcpus *vs, const struct msg_vm_ask *ask)
 {
-	struct msg_stats_row row = { .client = ask->client };
+	struct stats s = { .child = child, .vcpus = vs, .client = ask->client };
+	int err = 0;
 
-	if (stats_cpu_time(vs, &row) == -1) {
-		answer_end(child, ask->client, VM_ERROR_FAILED, errno,
-		    "cannot read the counters");
-		return;
-	}
-	answer_part(child, MSG_STATS_ROW, &row);
-	answer_end(child, ask->client, VM_ERROR_OK, 0, "");
+	if (stats_cpu_time(&s) == -1 || stats_of_vcpus(&s) == -1 ||
+	    stats_of_vm(&s) == -1)
+		err = errno;
+	free(s.values);
+	answer_end(child, ask->client, err == 0 ? VM_ERROR_OK : VM_ERROR_FAILED,
+	    err, err == 0 ? "" : "cannot read the counters");
 }

@@ -86,6 +86,7 @@ vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
 	for (; vs->count < count; vs->count++)
 		if (vcpu_open(board->vm, vs->count, &vs->vcpu[vs->count]) == -1)
 			return -1;
+	vm_stats_time(board->vm, true);
 	return vcpus_boot(vs->vcpu[0], cpu);
 }
 
