@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * libvmm: virtual machines on KVM, without a policy.  It never logs, never
- * exits, keeps no globals and calls nobody back.  Every function that returns
- * int returns 0, or -1 with errno set, unless it says otherwise; every
- * function that returns a pointer returns NULL with errno.
+ * exits, keeps no globals and calls nobody back, but for what a call was given
+ * to call meanwhile.  Every function that returns int returns 0, or -1 with
+ * errno set, unless it says otherwise; every function that returns a pointer
+ * returns NULL with errno.
  *
  * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
  * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all vm_* functions may be

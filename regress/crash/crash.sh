@@ -64,7 +64,7 @@ common()
 {
 	look "$1"
 	shows "$1" 'sys: the release' "^ *RELEASE: $version\$"
-	shows "$1" 'sys: the number of CPUs' "^ *CPUS: $2\$"
+	shows "$1" 'sys: the number of CPUs' "^ *CPUS: $2( .OFFLINE: 1.)?\$"
 	shows "$1" 'sys: the memory' '^ *MEMORY: 255\.[0-9] MB$'
 	shows "$1" 'log: from its first line' "^\[ *0\.0+\] Linux version $version"
 	shows "$1" 'rd: the banner by its symbol' \

@@ -20,6 +20,7 @@
 #include "vmm_dump.h"
 
 #define DUMPED_CPUS 2U
+#define DUMPED_SMALL (1ULL << 20)
 #define DUMPED_HIGH (16ULL << 20)
 #define DUMPED_MEMORY (VMM_LOWMEM_END + DUMPED_HIGH)
 #define DUMPED_MARK 0x7000ULL /* a byte that the guest wrote */
@@ -32,6 +33,21 @@
 #define DUMPED_WORD 0x0123456789abcdefULL
 
 static const char dumped_text[] = "what the guest had to remember";
+
+/* A file that had other contents before. */
+static inline int
+dumped_file(size_t len)
+{
+	char path[] = "/tmp/g_dump.XXXXXX", junk[4096];
+	int fd = mkstemp(path);
+
+	memset(junk, 0xff, sizeof(junk));
+	unlink(path);
+	for (; fd != -1 && len > 0; len -= sizeof(junk))
+		if (write(fd, junk, sizeof(junk)) != sizeof(junk))
+			return -1;
+	return fd;
+}
 
 /* Registers of their own for a vCPU; the guest leaves them alone. */
 static inline bool
