@@ -36,10 +36,11 @@ expect 'it ticks' wait_for 10 ticks_past 3
 whole()
 {
 	readelf -hlnW "$1" >"$work/elf" 2>&1
+	grep -E 'Type:|LOAD|NT_|VMCOREINFO|QEMU' "$work/elf"
 	grep -q 'CORE (Core file)' "$work/elf" &&
 	    [ "$(grep -c NT_PRSTATUS "$work/elf")" = "$2" ] &&
 	    grep -q 'VMCOREINFO' "$work/elf" &&
-	    grep -aq -m1 "^OSRELEASE=$(cat "$kernels/cloud/version")" "$1"
+	    grep -aq "OSRELEASE=$(cat "$kernels/cloud/version")" "$1"
 }
 
 # On this file system and on one that may not have files without a name.
