@@ -24,8 +24,8 @@
 enum vm_error crashdir_make(const char *dir, uid_t uid, int *fd);
 /*
  * Names that file after vm and the time, which is in file then; of the regular
- * files with such a name, all but the max (1 at least) newest are removed.  0, or -1 with
- * errno: it has no name.
+ * files with such a name, all but the max (1 at least) newest are removed.  0,
+ * or -1 with errno: it has no name.
  */
 int crashdir_keep(const char *dir, uid_t uid, int fd, const char *vm,
     unsigned int max, char file[CRASHDIR_NAME]);
