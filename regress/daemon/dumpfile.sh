@@ -85,6 +85,21 @@ expect 'and is paused' timeout 5 "$VMCTL" pause one
 expect 'and goes on' timeout 5 "$VMCTL" unpause one
 expect 'another dump is refused still' says 'hangs' \
     timeout 5 "$VMCTL" dump one "$work/other.core"
+reset()
+{
+	type_keys one x
+	console_within 20 one '^up' 2
+}
+
+# One more client that leaves a dump which hangs.
+hang()
+{
+	"$bad" "$VMD_SOCKET" one rw "$work/fuse/file" </dev/null \
+	    >"$work/hang.out" &
+	background $!
+	expect 'a dump hangs again' wait_for 5 grep -q waits "$work/hang.out"
+}
+
 i=0
 while [ $i -lt 10 ]; do
 	"$bad" "$VMD_SOCKET" one rw "$work/fuse/file" </dev/null \
@@ -99,16 +114,22 @@ more()
 expect 'more of such files are refused' wait_for 10 more
 type_keys one b
 expect 'the guest runs' console_within 5 one '^key b'
+expect 'it resets itself' reset
+expect 'though its process is not ended' logged 'is killed and does not end'
+pid2=$(column one PID)
+hang
 expect 'the VM is ended' timeout 15 "$VMCTL" stop -fw one
-expect 'though its process is not' logged 'is killed and does not end'
+expect 'though its process is not' \
+    [ "$(grep -c 'is killed and does not end' "$work/vmd.log")" = 2 ]
 expect 'there is none of that name' unknown one
 expect 'one is started again' timeout 10 "$VMCTL" start -m 64M \
     -b "$work/dump" one
-expect 'in another process' refuse [ "$(column one PID)" = "$pid" ]
+expect 'in another process' refuse [ "$(column one PID)" = "$pid2" ]
 expect 'and dumped' timeout 10 "$VMCTL" dump one "$work/again.core"
 kill "$hangfs"
 wait "$hangfs" 2>/dev/null
 umount "$work/fuse"
 expect 'the file system ends: the process, too' wait_for 5 gone "$pid"
+expect 'and the other' wait_for 5 gone "$pid2"
 same_as_before 'nothing is left' "$before"
 exit "$failed"

@@ -45,8 +45,8 @@ guestmsg_dumped(void *arg, struct msg *m)
 	guestmsg_to_parent(arg, m);
 }
 
-/* The last word of a VM process: why it ends.  Its end itself is seen by
- * waitpid(2). */
+/* The last word of a VM process: why it ends.  That nothing is left of it is
+ * seen by waitpid(2). */
 static void
 guestmsg_exiting(void *arg, struct msg *m)
 {
@@ -59,6 +59,8 @@ guestmsg_exiting(void *arg, struct msg *m)
 	g->detail_len =
 	    m->tail_len < sizeof(g->detail) ? m->tail_len : sizeof(g->detail);
 	memcpy(g->detail, m->tail, g->detail_len);
+	/* The kernel may not let it end: one of its threads waits for a file. */
+	guest_end(g, g->end.reason);
 }
 
 /* As it calls itself where nobody else can: "vm web1", "blk0/web1". */
