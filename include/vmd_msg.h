@@ -86,8 +86,8 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_PROGRESS, MSG_FROM_VM | MSG_DOWN | MSG_PART, S(msg_vm_progress),  \
 	    0, FD_NONE)                                                        \
 	/* Between the daemon's processes. */                                  \
-	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open), 0,       \
-	    FD_NONE)                                                           \
+	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open),          \
+	    VMD_GROUPS_MAX * 4, FD_NONE)                                       \
 	X(CLIENT_CLOSE, MSG_EDGE(CONTROL, PARENT) | MSG_EDGE(PARENT, CONTROL), \
 	    0, 0, FD_NONE)                                                     \
 	X(LOG_LINE,                                                            \
@@ -276,6 +276,7 @@ struct msg_status_vm {
 	char tty[VMD_TTY_MAX + 1];
 } __attribute__((packed));
 
+/* The tail is the groups of a client that is not root, a uint32_t each. */
 struct msg_client_open {
 	uint32_t uid; /* as the kernel says it */
 	uint32_t gid;

@@ -24,6 +24,7 @@
 #define NOTE_VMCOREINFO "VMCOREINFO"
 
 #define XSAVE_LEGACY 576U /* x87, SSE and the header: always there */
+#define XCR0_LEGACY 3 /* x87 and SSE */
 #define XSAVE_XCR0 464U
 #define XSAVE_LEAF 0xdU
 
@@ -127,6 +128,28 @@ note_xsave_len(struct vm *vm, uint64_t xcr0)
 }
 
 static int
+note_read_xsave(struct vcpu *vcpu, struct note_cpu *cpu)
+{
+	size_t room;
+
+	if (vcpu->be->xsave_size(vcpu, &room) == -1)
+		return -1;
+	if (room > sizeof(cpu->xsave)) {
+		errno = EOVERFLOW;
+		return -1;
+	}
+	if (vcpu->be->get_xsave(vcpu, cpu->xsave, room) == -1)
+		return -1;
+	if (vcpu->be->get_xcr(vcpu, 0, &cpu->xcr0) == -1) {
+		/* Without XSAVE the area is FXSAVE's: x87 and SSE. */
+		if (errno != EINVAL)
+			return -1;
+		cpu->xcr0 = XCR0_LEGACY;
+	}
+	return 0;
+}
+
+static int
 note_read_cpu(struct vcpu *vcpu, struct note_cpu *cpu)
 {
 	const struct vmm_backend *be = vcpu->be;
@@ -134,7 +157,7 @@ note_read_cpu(struct vcpu *vcpu, struct note_cpu *cpu)
 	if (be->get_regs(vcpu, &cpu->regs) == -1 ||
 	    be->get_sregs(vcpu, &cpu->sregs) == -1 ||
 	    be->get_msr(vcpu, MSR_KERNEL_GS_BASE, &cpu->kernel_gs_base) == -1 ||
-	    be->get_xsave(vcpu, cpu->xsave, &cpu->xcr0) == -1)
+	    note_read_xsave(vcpu, cpu) == -1)
 		return -1;
 	cpu->xsave_len = note_xsave_len(vcpu->vm, cpu->xcr0);
 	memcpy(cpu->xsave + XSAVE_XCR0, &cpu->xcr0, sizeof(cpu->xcr0));

@@ -32,6 +32,7 @@ struct memmap_region {
 	enum memmap_backing backing;
 	bool host_write; /* the host's view can be written */
 	bool ram;
+	bool borrowed; /* host belongs to a named segment */
 	bool dirty_log; /* the backend notes the guest's writes */
 };
 

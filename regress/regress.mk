@@ -21,6 +21,17 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
+# What gdb is tried on keeps its symbols: two sections at the top of the
+# address space, and the same flat.
+$(O)/gen/guest_gdb.elf: regress/guest/gdb.S
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) -nostdlib -static -g -Wl,-Ttext=0xffffffff80001000 \
+	    -Wl,-Tdata=0xffffffff80003000 -Wl,--build-id=none \
+	    -Wl,-z,noexecstack -o $@ $<
+$(O)/gen/guest_gdb.bin: $(O)/gen/guest_gdb.elf
+	$(Q)objcopy -O binary $< $@
+
 # A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
 $(O)/gen/guest_%.bin: regress/guest/%.S
@@ -71,15 +82,15 @@ $(O)/regress/lib/%: regress/lib/%.c
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $<
 
-# But for this one: it asks libvmm.
-$(O)/regress/lib/kvmspeed: regress/lib/kvmspeed.c $(call archive,libvmm)
+# But for these: they ask libvmm.
+$(O)/regress/lib/kvmspeed $(O)/regress/lib/gdbguest: $(O)/regress/lib/%: regress/lib/%.c $(call archive,libvmm) | $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $^ -lpthread
 
-# And this one, which is vmd with two of its functions led astray.
+# And this one, which is vmd with some of its functions led astray.
 $(O)/regress/lib/badvmd: regress/lib/badvmd.c $(O)/vmd/main.o $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn -o $@ $< \
+	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn,--wrap=boot_load -o $@ $< \
 	    $(O)/vmd/main.o $(VMD_LINK)
 
 $(CONFCHECK): regress/config/confcheck.c $(LIBS)
@@ -119,7 +130,8 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
 TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_closer unit/t_virtq guest/g_blk guest/g_cancel \
-	guest/g_irq guest/g_notify guest/g_smp guest/g_stats guest/g_vcpus)
+	guest/g_cpuset guest/g_deadline guest/g_gdb guest/g_irq guest/g_notify \
+	guest/g_smp guest/g_stats guest/g_vcpus)
 tsan-programs: $(TSAN)
 
 # vm.conf: every pass-*.conf and fail-*.conf with its exact messages.

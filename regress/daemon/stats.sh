@@ -93,7 +93,7 @@ expect 'processor time' grows one cpu_time
 expect 'time in the guest' grows one vmm_guest_time
 expect "what the host's KVM counts" grows one exits
 console_open one
-expect 'it runs' console_within 30 one 'No bootable device'
+expect 'it runs' console_within 60 one 'No bootable device'
 ctl stats one >"$work/one.out"
 expect 'totals are the sums' adds_up "$work/one.out"
 expect 'there are two vCPUs' grep -q ' VCPU0  *VCPU1$' "$work/one.out"

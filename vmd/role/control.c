@@ -29,6 +29,10 @@
 #define CLIENT_IDLE_S 60
 #define ACCEPT_PAUSE_S 1
 #define CLIENT_QUEUE_MAX (256 * 1024)
+/* Linux 4.13; the C library may be older. */
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
 
 struct client {
 	TAILQ_ENTRY(client) entry;
@@ -176,6 +180,21 @@ control_count_uid(const struct control *c, uid_t uid)
 	return n;
 }
 
+/* Besides the one that SO_PEERCRED tells; root may do anything without. */
+static size_t
+client_groups(int fd, const struct ucred *cred, gid_t groups[VMD_GROUPS_MAX])
+{
+	socklen_t len = VMD_GROUPS_MAX * sizeof(groups[0]);
+
+	if (cred->uid == 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
+		return len / sizeof(groups[0]);
+	log_debug("control", "uid %u: its groups do not count: %s", cred->uid,
+	    errno == ERANGE ? "too many" : strerror(errno));
+	return 0;
+}
+
 /* Takes fd. */
 static int
 client_new(struct control *c, int fd, const struct ucred *cred)
@@ -184,6 +203,8 @@ client_new(struct control *c, int fd, const struct ucred *cred)
 	const struct msg_client_open m = {
 		.uid = cred->uid, .gid = cred->gid, .pid = cred->pid
 	};
+	gid_t groups[VMD_GROUPS_MAX];
+	size_t ngroups = client_groups(fd, cred, groups);
 
 	if (cl == NULL ||
 	    msg_link_init(&cl->link, fd, PEER_CONTROL, PEER_CLIENT,
@@ -207,8 +228,8 @@ client_new(struct control *c, int fd, const struct ucred *cred)
 		client_free(cl, false);
 		return -1;
 	}
-	child_send(
-	    &c->child, MSG_CLIENT_OPEN, cl->id, -1, &m, sizeof(m), NULL, 0);
+	child_send(&c->child, MSG_CLIENT_OPEN, cl->id, -1, &m, sizeof(m),
+	    groups, ngroups * sizeof(groups[0]));
 	return 0;
 }
 

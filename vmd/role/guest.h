@@ -72,6 +72,7 @@ struct guest {
 	TAILQ_HEAD(guest_procs, guest_proc) procs;
 	struct guest_proc *vm; /* NULL: gone */
 	int frames[VMD_NICS_MAX][2]; /* owned: user network, device end first */
+	struct event *starter; /* how long it may take to come up */
 	struct event *killer; /* set while ending: who is left gets SIGKILL */
 	struct msg_vm_exited end; /* how it ended */
 	char detail[VMD_DETAIL_MAX];
@@ -98,6 +99,8 @@ bool guest_reaped(struct guest *, pid_t pid, int status);
 /* Passes a client's question on to the VM process; one that it cannot get is
  * answered here.  g->vm must be there. */
 void guest_ask(struct guest *, struct msg *);
+/* The handler of what is passed on as it is; arg is the struct guest_proc. */
+void guestmsg_to_parent(void *arg, struct msg *);
 /* Handlers of what a VM process answers; arg is its struct guest_proc. */
 void guest_ask_part(void *arg, struct msg *);
 void guest_ask_answer(void *arg, struct msg *);

@@ -77,22 +77,13 @@ guest_ask_break(struct guest_proc *p, const char *why)
 		kill(p->pid, SIGKILL);
 }
 
-static void
-guest_ask_pass(struct guest_proc *p, const struct msg *m)
-{
-	struct guest_host *h = p->guest->host;
-
-	h->to_parent(h->arg, m->type, p->guest->id, m->payload,
-	    msg_payload_size(m->type), m->tail, m->tail_len);
-}
-
 void
 guest_ask_part(void *arg, struct msg *m)
 {
 	struct guest_proc *p = arg;
 
 	if (guest_ask_part_pass(&p->guest->asks))
-		guest_ask_pass(p, m);
+		guestmsg_to_parent(p, m);
 	else
 		guest_ask_break(p, "says more than it was asked");
 }
@@ -110,5 +101,5 @@ guest_ask_answer(void *arg, struct msg *m)
 	asks->open--;
 	if (asks->credit > asks->open * ANSWER_PARTS)
 		asks->credit = asks->open * ANSWER_PARTS;
-	guest_ask_pass(p, m);
+	guestmsg_to_parent(p, m);
 }

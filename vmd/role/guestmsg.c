@@ -12,7 +12,7 @@
 #include "ipc/log.h"
 #include "role/guest.h"
 
-static void
+void
 guestmsg_to_parent(void *arg, struct msg *m)
 {
 	struct guest_proc *p = arg;

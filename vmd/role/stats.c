@@ -27,8 +27,6 @@ struct stats {
 	const struct vcpus *vcpus;
 	uint32_t client;
 	unsigned int rows;
-	uint64_t *values; /* owned: `stride` per vCPU */
-	size_t stride;
 };
 
 static void
@@ -104,82 +102,49 @@ stats_cpu_time(struct stats *s)
 	return 0;
 }
 
-/* Takes all values of the VM (vcpu NULL) or of a vCPU into place. */
-static int
-stats_take(const struct stats *s, struct vcpu *vcpu, uint64_t *values)
+/* The row of a counter whose values are those of n vCPUs, one each stride, or
+ * that of the VM (n 0). */
+static void
+stats_counter(struct stats *s, const struct vm_stat_desc *d,
+    const uint64_t *values, unsigned int n, size_t stride)
 {
-	return vm_get_stats(
-		   s->vcpus->board->vm, vcpu, NULL, values, s->stride) == -1
-	    ? -1
-	    : 0;
+	struct msg_stats_row row = stats_row(s, d);
+
+	if (n == 0)
+		row.vm = stats_scale(d, values[d->first]);
+	row.vcpus = n;
+	for (unsigned int i = 0; i < n; i++)
+		row.vcpu[i] = stats_scale(d, values[i * stride + d->first]);
+	stats_sum(&row, d->kind == VM_STAT_PEAK || d->unit == VM_STAT_BOOLEAN);
+	stats_send(s, &row);
 }
 
-/* Room for all values of n handles such as vcpu. */
+/* All counters of n vCPUs, or those of the VM (n 0). */
 static int
-stats_room(struct stats *s, struct vcpu *vcpu, unsigned int n)
+stats_of(struct stats *s, unsigned int n)
 {
-	int stride = vm_get_stats(s->vcpus->board->vm, vcpu, NULL, NULL, 0);
-
-	if (stride == -1)
-		return -1;
-	s->stride = (size_t)stride;
-	free(s->values);
-	s->values = calloc(s->stride * n + 1, sizeof(*s->values));
-	return s->values != NULL ? 0 : -1;
-}
-
-static bool
-stats_is_hist(const struct vm_stat_desc *d)
-{
-	return d->kind == VM_STAT_LINEAR_HIST || d->kind == VM_STAT_LOG_HIST;
-}
-
-static int
-stats_of_vcpus(struct stats *s)
-{
-	const struct vcpus *vs = s->vcpus;
+	struct vm *vm = s->vcpus->board->vm;
+	struct vcpu *first = n != 0 ? s->vcpus->vcpu[0] : NULL;
 	struct vm_stat_desc d = { .size = sizeof(d) };
+	int count = vm_get_stats(vm, first, NULL, NULL, 0), r;
+	size_t stride = (size_t)count;
+	uint64_t *values;
 
-	if (stats_room(s, vs->vcpu[0], vs->count) == -1)
+	if (count == -1)
 		return -1;
-	for (unsigned int i = 0; i < vs->count; i++)
-		if (stats_take(s, vs->vcpu[i], s->values + i * s->stride) == -1)
-			return -1;
-	for (unsigned int n = 0;
-	     vm_get_stat_desc(vs->board->vm, vs->vcpu[0], n, &d) == 0; n++) {
-		struct msg_stats_row row = stats_row(s, &d);
-
-		if (stats_is_hist(&d))
-			continue;
-		row.vcpus = vs->count;
-		for (unsigned int i = 0; i < vs->count; i++)
-			row.vcpu[i] =
-			    stats_scale(&d, s->values[i * s->stride + d.first]);
-		stats_sum(
-		    &row, d.kind == VM_STAT_PEAK || d.unit == VM_STAT_BOOLEAN);
-		stats_send(s, &row);
-	}
-	return 0;
-}
-
-static int
-stats_of_vm(struct stats *s)
-{
-	struct vm_stat_desc d = { .size = sizeof(d) };
-
-	if (stats_room(s, NULL, 1) == -1 ||
-	    stats_take(s, NULL, s->values) == -1)
+	values = calloc(stride * (n != 0 ? n : 1) + 1, sizeof(*values));
+	if (values == NULL)
 		return -1;
-	for (unsigned int n = 0;
-	     vm_get_stat_desc(s->vcpus->board->vm, NULL, n, &d) == 0; n++) {
-		struct msg_stats_row row = stats_row(s, &d);
-
-		if (stats_is_hist(&d))
-			continue;
-		row.vm = stats_scale(&d, s->values[d.first]);
-		stats_send(s, &row);
-	}
-	return 0;
+	r = vm_get_stats(vm, first, NULL, values, stride);
+	for (unsigned int i = 1; i < n && r != -1; i++)
+		r = vm_get_stats(
+		    vm, s->vcpus->vcpu[i], NULL, values + i * stride, stride);
+	for (unsigned int i = 0;
+	     r != -1 && vm_get_stat_desc(vm, first, i, &d) == 0; i++)
+		if (d.values == 1)
+			stats_counter(s, &d, values, n, stride);
+	free(values);
+	return r == -1 ? -1 : 0;
 }
 
 void
@@ -189,10 +154,9 @@ stats_answer(
 	struct stats s = { .child = child, .vcpus = vs, .client = ask->client };
 	int err = 0;
 
-	if (stats_cpu_time(&s) == -1 || stats_of_vcpus(&s) == -1 ||
-	    stats_of_vm(&s) == -1)
+	if (stats_cpu_time(&s) == -1 || stats_of(&s, vs->count) == -1 ||
+	    stats_of(&s, 0) == -1)
 		err = errno;
-	free(s.values);
 	answer_end(child, ask->client, err == 0 ? VM_ERROR_OK : VM_ERROR_FAILED,
 	    err, err == 0 ? "" : "cannot read the counters");
 }

@@ -164,6 +164,15 @@ vcpus_mmio(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 	pthread_mutex_unlock(&vs->board->lock);
 }
 
+/* A write to ROM goes nowhere. */
+static void
+vcpus_access(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vs;
+	(void)vcpu;
+	(void)e;
+}
+
 /* A triple fault resets a PC. */
 static void
 vcpus_shutdown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
@@ -232,6 +241,7 @@ static void (*const vcpus_exits[VM_EXIT_MAX])(
 	[VM_EXIT_CANCELLED] = vcpus_cancelled,
 	[VM_EXIT_PIO] = vcpus_pio,
 	[VM_EXIT_MMIO] = vcpus_mmio,
+	[VM_EXIT_ACCESS] = vcpus_access,
 	[VM_EXIT_SHUTDOWN] = vcpus_shutdown,
 	[VM_EXIT_SYSTEM_EVENT] = vcpus_system_event,
 	[VM_EXIT_INTERNAL_ERROR] = vcpus_internal_error,

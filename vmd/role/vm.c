@@ -224,14 +224,15 @@ vm_build(struct vm_role *r)
 	log_procname("vm %s", r->spec->start.target.name);
 	setproctitle("vm %s", r->spec->start.target.name);
 	r->phase = VM_BUILDING;
-	vm_limit(r, DEVICES_UP_S);
 	vm_create_kvm(r, &vm);
 	if ((error = board_init(&r->board, vm, r->spec)) != VM_ERROR_OK)
 		vm_fail_errno(r, error, "");
 	for (unsigned int i = 0; i < r->nwaiting; i++)
 		board_attach(&r->board, r->waiting[i].kind, r->waiting[i].index,
 		    r->waiting[i].fd);
+	/* It may take its time; vmm has an eye on that. */
 	vm_load(r, &cpu);
+	vm_limit(r, DEVICES_UP_S);
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
 	hold_init(&r->hold, &r->board, &r->vcpus);

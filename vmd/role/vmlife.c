@@ -94,13 +94,6 @@ vmlife_vm_state(void *arg, struct msg *m)
 	else
 		/* A pause may also fail; to go on has one reason to. */
 		paused = s->error != VM_ERROR_NOT_PAUSED;
-	/* Asked to stop while it was about to pause: a paused guest cannot
-	 * hear the button. */
-	if (s->error == VM_ERROR_OK && paused && v->state == VM_STOPPING) {
-		const struct msg_vm_target t = { .id = v->id };
-
-		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_UNPAUSE, v->id, &t);
-	}
 	r = request_result(v, s->error);
 	request_answer_waiters(
 	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
