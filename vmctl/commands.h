@@ -22,6 +22,7 @@ struct request {
 	struct msg_vm_target target;
 	bool has_target; /* false: no id was given */
 	bool all; /* stop -a */
+	bool execute; /* gdb -x */
 	bool json; /* -j */
 	bool running; /* status -r */
 	uint32_t flags; /* STOP_*, RESET_* or the level of log */
@@ -71,6 +72,9 @@ int log_run(struct request *request, struct client *client);
 int reload_run(struct request *request, struct client *client);
 int reset_parse(struct request *request, int argc, char *argv[]);
 int reset_run(struct request *request, struct client *client);
+/* cmd_gdb.c */
+int gdb_parse(struct request *request, int argc, char *argv[]);
+int gdb_run(struct request *request, struct client *client);
 /* cmd_pause.c */
 int pause_run(struct request *request, struct client *client);
 int unpause_run(struct request *request, struct client *client);

@@ -30,8 +30,11 @@ flush_output(int status)
 static void
 confine(enum confine_files files, bool verbose)
 {
-	int version = confine_enter(files);
+	int version;
 
+	if (files == CONFINE_LATER)
+		return;
+	version = confine_enter(files);
 	if (version == -1)
 		warn("cannot confine itself");
 	else if (verbose)

@@ -151,7 +151,7 @@ print_request(struct imsg *imsg)
 		print_target(&m.stop.target);
 		printf(" flags=%u", m.stop.flags);
 	} else if (type == MSG_VM_WAIT || type == MSG_VM_PAUSE ||
-	    type == MSG_VM_UNPAUSE) {
+	    type == MSG_VM_UNPAUSE || type == MSG_VM_GDB) {
 		payload(imsg, &m, sizeof(m.target));
 		print_target(&m.target);
 	} else if (type == MSG_RESET) {

@@ -57,6 +57,7 @@ struct conf_vm {
 	char *boot; /* absolute path of kernel or firmware, or NULL */
 	char *initrd; /* absolute path or NULL */
 	char *cmdline; /* or NULL */
+	uint32_t debug; /* DEBUG_* */
 	uint32_t ndisks;
 	struct conf_disk disks[VMD_DISKS_MAX];
 	uint32_t nnics; /* nics with a line of their own */

@@ -17,17 +17,20 @@ static const struct {
 	int token;
 } keywords[] = {
 	{ "boot", T_BOOT },
+	{ "debug", T_DEBUG },
 	{ "device", T_DEVICE },
 	{ "disable", T_DISABLE },
 	{ "disk", T_DISK },
 	{ "down", T_DOWN },
 	{ "enable", T_ENABLE },
 	{ "format", T_FORMAT },
+	{ "gdb", T_GDB },
 	{ "include", T_INCLUDE },
 	{ "interface", T_INTERFACE },
 	{ "lladdr", T_LLADDR },
 	{ "owner", T_OWNER },
 	{ "socket", T_SOCKET },
+	{ "stop", T_STOP },
 	{ "up", T_UP },
 	{ "vm", T_VM },
 };

@@ -29,6 +29,7 @@
 
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
+#include "role/gdbsock.h"
 
 #define ENDING_S 10
 #define REAP_MS 1000
@@ -300,6 +301,7 @@ parent_reap_all(struct parent *p)
 	int64_t until = parent_now_ms() + REAP_MS;
 
 	unlink(p->socket_path);
+	gdbsock_sweep(p->gdb_folder);
 	for (int i = 0; i < PROC__COUNT; i++)
 		msg_link_fini(&p->proc[i].link);
 	for (int i = 0; i < PROC__COUNT; i++) {
@@ -487,6 +489,7 @@ parent_main(const struct parent_options *o)
 	log_setverbose(o->verbose);
 	parent_user(&p);
 	p.socket_path = parent_socket_path(o);
+	p.gdb_folder = gdbsock_folder(p.socket_path);
 	if (!o->foreground)
 		ready_fd = parent_daemonize();
 	if ((p.exe_fd = jail_open_self()) == -1 ||
@@ -494,6 +497,7 @@ parent_main(const struct parent_options *o)
 		fatal("vmd", "cannot prepare the sandbox");
 	parent_limits();
 	parent_listen(&p);
+	gdbsock_sweep(p.gdb_folder);
 	if ((p.base = event_base_new()) == NULL)
 		fatalx("vmd", "no event loop");
 	parent_signals(&p);

@@ -63,6 +63,7 @@ struct vment {
 	struct vmspec *def; /* owned: paths, no descriptors; NULL: ad hoc */
 	struct vmspec *run; /* owned while it runs: descriptors, too */
 	struct vmtty tty;
+	char gdb[VMD_GDB_MAX + 1]; /* path of the debugger's socket, or empty */
 	pid_t pid; /* of the VM process, 0: none */
 	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */
 	int64_t restarts[RESTARTS_MAX]; /* ms, oldest first */
