@@ -24,6 +24,7 @@
 #include "jail/jail.h"
 #include "role/board.h"
 #include "role/child.h"
+#include "role/debug.h"
 #include "role/hold.h"
 #include "role/role.h"
 #include "role/vcpus.h"
@@ -57,11 +58,13 @@ struct vm_role {
 	struct board board;
 	struct vcpus vcpus;
 	struct hold hold;
+	struct debug debug;
 	struct vmspec *spec;
 	enum vm_phase phase;
 	int limit_fd; /* timerfd: the time of the phase, or to stop, is up */
 	unsigned int stopping; /* devices that have not stopped yet */
 	bool stop_asked;
+	bool debug_waits; /* the guest does not start without a debugger */
 	/* Links that arrived before the board was there. */
 	struct vm_device waiting[BOARD_DEVICES_MAX];
 	unsigned int nwaiting;
@@ -207,6 +210,8 @@ vm_run_guest(struct vm_role *r)
 		vm_fail_errno(r, VM_ERROR_FAILED, "cannot seal the sandbox");
 	vm_limit(r, 0);
 	r->phase = VM_RUNS;
+	if (r->debug_waits)
+		debug_wait(&r->debug);
 	hold_drop(&r->hold, HOLD_START);
 	child_send(&r->child, MSG_VM_READY, 0, -1, &ok, sizeof(ok), NULL, 0);
 }
@@ -233,6 +238,20 @@ vm_pause_devices(void *arg)
 }
 
 static void
+vm_ended(void *arg)
+{
+	struct vm_role *r = arg;
+	char detail[VMD_DETAIL_MAX];
+	enum vm_end reason;
+
+	if (!vcpus_ended(&r->vcpus, &reason, detail))
+		return;
+	if (detail[0] != '\0')
+		log_info("vm", "ends: %s", detail);
+	vm_exit(r, reason, VM_ERROR_OK, detail);
+}
+
+static void
 vm_vcpus_ready(void *arg, uint32_t events)
 {
 	struct vm_role *r = arg;
@@ -243,10 +262,9 @@ vm_vcpus_ready(void *arg, uint32_t events)
 	(void)events;
 	if (read(r->vcpus.event_fd, &count, sizeof(count)) == -1)
 		return;
-	if (vcpus_ended(&r->vcpus, &reason, detail)) {
-		log_info("vm", "ends: %s", detail);
-		vm_exit(r, reason, VM_ERROR_OK, detail);
-	}
+	if (vcpus_ended(&r->vcpus, &reason, detail) &&
+	    !debug_keeps(&r->debug, vm_ended, r))
+		vm_ended(r);
 	hold_check(&r->hold);
 }
 
@@ -278,6 +296,10 @@ vm_build(struct vm_role *r)
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
 	hold_init(&r->hold, &r->board, &r->vcpus);
+	if (debug_init(&r->debug, &r->board, &r->vcpus, &r->hold,
+		vmspec_take(r->spec, VM_FILE_GDB, 0)) == -1)
+		vm_fail_errno(r, VM_ERROR_GDB_FAILED, "");
+	r->debug_waits = (r->spec->start.debug & DEBUG_STOP) != 0;
 	vm_watch(r, r->vcpus.event_fd, vm_vcpus_ready);
 	vmspec_free(r->spec);
 	r->spec = NULL;
@@ -515,9 +537,13 @@ static void
 vm_power(void *arg, enum machine_power power)
 {
 	struct vm_role *r = arg;
+	enum vm_end reason = power == POWER_OFF ? END_POWEROFF : END_REBOOT;
 
-	vm_exit(
-	    r, power == POWER_OFF ? END_POWEROFF : END_REBOOT, VM_ERROR_OK, "");
+	/* A debugger is told first, by the main thread. */
+	if (debug_is_attached(&r->debug))
+		vcpus_end(&r->vcpus, NULL, reason, "%s", "");
+	else
+		vm_exit(r, reason, VM_ERROR_OK, "");
 }
 
 int
