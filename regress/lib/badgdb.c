@@ -204,8 +204,8 @@ vanish_after(int count, const char *const *packets)
 static int
 vanish(void)
 {
-	static const char *const session[] = { "qSupported:hwbreak+", "?", "g", "Z1,fff0,1",
-		"vCont;s:1", "g", "vCont;s:1", "vCont;c", "g" };
+	static const char *const session[] = { "qSupported:hwbreak+", "?", "g",
+		"Z1,fff0,1", "vCont;s:1", "g", "vCont;s:1", "vCont;c", "g" };
 	const int last = sizeof(session) / sizeof(*session);
 	char half[] = "$g#6";
 	int fd;

@@ -31,7 +31,7 @@ static const char busy[] = "+$E.another debugger has this VM#c0";
 /* --- the guest stands, and goes on -----------------------------------------
  */
 
-/* All vCPUs stand: because the stub asked for it, or for good. */
+/* All vCPUs stand: because libvmm's server asked for it, or for good. */
 static void
 debug_still(void *arg)
 {

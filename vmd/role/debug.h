@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The debugger of a VM: who comes to its socket, and libvmm's stub of gdb's
+ * The debugger of a VM: who comes to its socket, and libvmm's server of gdb's
  * protocol between that client and the vCPUs.
  *
  * Runs in the VM process.  Everything here wants the machine lock and, but
- * for what the stub calls from a vCPU's thread, is the main thread's.  The
+ * for what the server calls from a vCPU's thread, is the main thread's.  The
  * debugger holds the guest by HOLD_DEBUG; while one has it, an end of the
  * guest waits until the debugger has seen it.
  */
@@ -38,7 +38,7 @@ struct debug {
 	struct debugwire wire; /* with the debugger */
 	struct debugwire refused; /* with one that came too many */
 	struct log_limit denied;
-	bool asked; /* the stub waits for the guest to stand */
+	bool asked; /* the server waits for the guest to stand */
 	bool ending; /* the guest has ended, the debugger is to know */
 	bool told; /* and does */
 	void (*over)(void *arg);
