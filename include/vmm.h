@@ -260,6 +260,24 @@ int vcpu_set_sregs(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
 int vcpu_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 
+/*
+ * The x87 and SSE registers.  EINVAL: mxcsr has a bit that the CPU refuses;
+ * nothing is written then.
+ */
+int vcpu_get_fpu(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+int vcpu_set_fpu(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
+
+/*
+ * What the vCPU shall exit for with VM_EXIT_DEBUG; it stays until it is set
+ * again.  Set registers before, not after, when a step follows.  While a point
+ * is set the guest's own debug registers do nothing; with _INT3 the guest's
+ * own INT3 exits, too, and vm_inject_event(VM_HW_EXCEPTION, 3) right after
+ * that exit gives it to the guest.  mtrap_exit is VCPU_DEBUG_STEP.  EINVAL:
+ * no such flag, kind or len, addr not a multiple of len.
+ */
+int vcpu_set_debug(struct vcpu *vcpu, const struct vcpu_debug *debug);
+int vcpu_get_debug(struct vcpu *vcpu, struct vcpu_debug *debug);
+
 /* One register (enum vm_reg_name); EINVAL: not a register of that kind. */
 int vm_get_register(struct vcpu *vcpu, int reg, uint64_t *value);
 int vm_set_register(struct vcpu *vcpu, int reg, uint64_t value);

@@ -88,4 +88,37 @@ struct vcpu_sregs {
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
 };
 
+/* The x87 and SSE state, as FXSAVE has it. */
+struct vcpu_fpu {
+	uint8_t st[8][16]; /* ST(0) first; the lower 10 bytes */
+	uint16_t fcw, fsw, fop;
+	uint8_t ftw; /* bit n: physical register n is in use */
+	uint32_t mxcsr;
+	uint64_t fip, fdp; /* of the last x87 instruction: code, data */
+	uint8_t xmm[16][16];
+};
+
+/* What a debugger of the guest wants exits for. */
+#define VCPU_DEBUG_STEP 0x1U /* after each instruction */
+#define VCPU_DEBUG_QUIET 0x2U /* with _STEP: interrupts wait meanwhile */
+#define VCPU_DEBUG_INT3 0x4U /* at each INT3 */
+
+enum vcpu_point_kind {
+	VCPU_POINT_NONE,
+	VCPU_POINT_EXEC, /* before the instruction; len 1 */
+	VCPU_POINT_WRITE, /* after it */
+	VCPU_POINT_ACCESS /* read or written; after it */
+};
+
+#define VCPU_POINTS 4
+
+struct vcpu_debug {
+	uint32_t flags; /* VCPU_DEBUG_* */
+	struct vcpu_point {
+		enum vcpu_point_kind kind;
+		uint32_t len; /* 1, 2, 4, 8 */
+		uint64_t addr; /* linear, a multiple of len */
+	} point[VCPU_POINTS]; /* n is bit n of DR6 in u.debug */
+};
+
 #endif /* VMM_REG_H */

@@ -78,7 +78,9 @@ struct vmm_backend {
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
-	int (*set_step)(struct vcpu *vcpu, bool on);
+	int (*get_fpu)(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+	int (*set_fpu)(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
+	int (*set_debug)(struct vcpu *vcpu, const struct vcpu_debug *debug);
 	int (*clock_paused)(struct vcpu *vcpu);
 };
 

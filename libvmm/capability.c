@@ -24,7 +24,7 @@ capability_hlt(struct vcpu *vcpu, int *value)
 static int
 capability_step(struct vcpu *vcpu, int *value)
 {
-	*value = vcpu->stepping;
+	*value = (vcpu->debug.flags & VCPU_DEBUG_STEP) != 0;
 	return 0;
 }
 
@@ -65,10 +65,13 @@ capability_unrestricted(struct vcpu *vcpu, int *value)
 static int
 capability_set_step(struct vcpu *vcpu, int value)
 {
-	if (vcpu->be->set_step(vcpu, value != 0) == -1)
-		return -1;
-	vcpu->stepping = value != 0;
-	return 0;
+	struct vcpu_debug debug = vcpu->debug;
+
+	if (value != 0)
+		debug.flags |= VCPU_DEBUG_STEP;
+	else
+		debug.flags &= ~VCPU_DEBUG_STEP;
+	return vcpu_set_debug(vcpu, &debug);
 }
 
 static const struct capability_row {

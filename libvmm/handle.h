@@ -46,7 +46,7 @@ struct vcpu {
 	atomic_bool cancel;
 	int pin; /* host CPU + 1; 0: none */
 	cpu_set_t unpinned; /* what the thread had before */
-	bool stepping; /* an exit after each instruction */
+	struct vcpu_debug debug; /* what it exits for */
 };
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */

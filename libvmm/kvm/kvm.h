@@ -25,7 +25,8 @@
  *	    KVM_GET_MSRS KVM_SET_MSRS KVM_GET_LAPIC KVM_SET_LAPIC
  *	    KVM_SET_VCPU_EVENTS KVM_SET_MP_STATE KVM_KVMCLOCK_CTRL
  *	    and for vm_inject_event() KVM_GET_VCPU_EVENTS KVM_NMI,
- *	    for vm_set_capability() KVM_SET_GUEST_DEBUG
+ *	    for vcpu_set_debug() and vm_set_capability() KVM_SET_GUEST_DEBUG,
+ *	    for vcpu_get_fpu() and vcpu_set_fpu() KVM_GET_XSAVE
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK
  *
@@ -117,7 +118,9 @@ int kvm_state_set_debugregs(
 int kvm_state_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int kvm_state_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event);
-int kvm_vcpu_set_step(struct vcpu *vcpu, bool on);
+int kvm_debug_set(struct vcpu *vcpu, const struct vcpu_debug *debug);
+int kvm_fpu_get(struct vcpu *vcpu, struct vcpu_fpu *fpu);
+int kvm_fpu_set(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
 int kvm_vcpu_clock_paused(struct vcpu *vcpu);
 
 /* The KVM descriptors of the two handles. */

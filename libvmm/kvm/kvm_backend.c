@@ -44,7 +44,9 @@ const struct vmm_backend vmm_backend_kvm = {
 	.get_msr = kvm_state_get_msr,
 	.set_msr = kvm_state_set_msr,
 	.inject = kvm_event_inject,
-	.set_step = kvm_vcpu_set_step,
+	.get_fpu = kvm_fpu_get,
+	.set_fpu = kvm_fpu_set,
+	.set_debug = kvm_debug_set,
 	.clock_paused = kvm_vcpu_clock_paused,
 };
 

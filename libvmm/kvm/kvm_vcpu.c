@@ -88,16 +88,6 @@ kvm_vcpu_clock_paused(struct vcpu *vcpu)
 }
 
 int
-kvm_vcpu_set_step(struct vcpu *vcpu, bool on)
-{
-	struct kvm_guest_debug debug = { 0 };
-
-	if (on)
-		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
-	return ioctl(kvm_vcpu_fd(vcpu), KVM_SET_GUEST_DEBUG, &debug);
-}
-
-int
 kvm_cpuid_get(int fd, struct cpuid_set *set)
 {
 	struct kvm_cpuid2 *c;
