@@ -57,7 +57,7 @@ expect 'a VM that waits for a debugger' ctl start watched
 console_open watched
 expect 'is running' is_state watched running
 sleep 1
-expect 'and does nothing yet' refuse console_says watched .
+expect 'and does nothing yet' refuse console_says watched Linux
 cat >"$work/session" <<END
 set pagination off
 set confirm off
@@ -135,10 +135,10 @@ continue
 printf "called rip %#lx\n", \$rip
 continue
 END
-timeout 120 gdb -nx -batch -x "$work/session" >"$work/gdb.out" 2>&1 &
+timeout 120 stdbuf -oL gdb -nx -batch -x "$work/session" >"$work/gdb.out" 2>&1 &
 gdb=$!
 background "$gdb"
-expect 'gdb comes to a guest that runs' wait_for 60 said '^Continuing|^attached'
+expect 'gdb comes to a guest that runs' wait_for 60 said '^attached'
 sleep 2
 type_line watched "run sh -c 'echo one \$((1 + 1))'"
 expect 'a system call of the guest' wait_for 60 \

@@ -145,15 +145,12 @@ debug_gone(void *arg)
 	vm_gdb_hangup(d->gdb);
 }
 
-/* It has heard that there is another: whatever it says ends it. */
 static void
 debug_refused_input(void *arg, const void *buf, size_t len)
 {
-	struct debug *d = arg;
-
+	(void)arg;
 	(void)buf;
 	(void)len;
-	debugwire_close(&d->refused);
 }
 
 static void
@@ -164,14 +161,17 @@ debug_refused_gone(void *arg)
 	debugwire_close(&d->refused);
 }
 
-/* gdb reads an answer only after it has asked: until then the connection
- * stays.  One such is enough; it makes room for the next. */
+/* gdb reads an answer only after it has asked, and acknowledges it: until it
+ * goes the connection stays, with nothing more to read.  One such is enough;
+ * it makes room for the next. */
 static void
 debug_refuse(struct debug *d, int fd)
 {
 	debugwire_close(&d->refused);
-	if (debugwire_open(&d->refused, fd) == 0)
-		debugwire_send(&d->refused, busy, sizeof(busy) - 1);
+	if (debugwire_open(&d->refused, fd) == -1)
+		return;
+	debugwire_send(&d->refused, busy, sizeof(busy) - 1);
+	shutdown(fd, SHUT_WR);
 }
 
 static bool
