@@ -12,6 +12,8 @@
 for tool in gdb as ld; do
 	command -v $tool >/dev/null || skip "$tool is not installed"
 done
+"$(dirname "$0")/../host/breakpoints" ||
+    skip 'the emulated host has no breakpoints for its guests'
 vmd_start <<END
 vm "watched" { disable, memory 256M, cpus 2, boot "$elf", initrd "$initrd"
 	cmdline "$lean", debug { gdb stop } }
@@ -92,8 +94,11 @@ info threads
 delete
 detach
 END
-expect 'gdb' timeout 180 gdb -nx -batch -x "$work/session" \
-    >"$work/gdb.out" 2>&1
+session()
+{
+	timeout 600 gdb -nx -batch -x "$work/session" >"$work/gdb.out" 2>&1
+}
+expect 'gdb' session
 sed 's/^/# /' "$work/gdb.out"
 
 said()
