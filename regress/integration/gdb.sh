@@ -72,7 +72,7 @@ continue
 printf "second rip %#lx\n", \$rip
 info registers rip rsp cr3
 backtrace 1
-x/s linux_banner
+x/s &linux_banner
 delete
 break *rest_init
 continue
