@@ -13,7 +13,7 @@ FAULTY = $(O)/$(if $(FAULT),,fault/)regress/guest/g_fault
 SANDBOX = $(call programs,regress/sandbox/s_*.c)
 REPLAY = $(patsubst regress/fuzz/fuzz_%.c,$(O)/regress/fuzz/replay_%,$(wildcard regress/fuzz/fuzz_*.c))
 BENCH = $(call programs,regress/bench/bench_*.c)
-TOOLS = $(call programs,regress/lib/*.c)
+TOOLS = $(call programs,regress/lib/*.c) $(O)/gen/gdb.bin
 CONFCHECK = $(O)/regress/config/confcheck
 LINK_TEST = $(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL)
 
@@ -21,8 +21,19 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 
+# What gdb is tried on keeps its symbols: two sections at the top of the
+# address space, and the same flat.
+$(O)/gen/gdb.elf: regress/guest/gdb.S
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) -nostdlib -static -g -Wl,-Ttext=0xffffffff80001000 \
+	    -Wl,-Tdata=0xffffffff80003000 -Wl,--build-id=none \
+	    -Wl,-z,noexecstack -o $@ $<
+$(O)/gen/gdb.bin: $(O)/gen/gdb.elf
+	$(Q)objcopy -O binary $< $@
+
 # A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
-GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
+GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(filter-out %/gdb.S,$(wildcard regress/guest/*.S)))
 $(O)/gen/guest_%.bin: regress/guest/%.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
@@ -71,8 +82,8 @@ $(O)/regress/lib/%: regress/lib/%.c
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $<
 
-# But for this one: it asks libvmm.
-$(O)/regress/lib/kvmspeed: regress/lib/kvmspeed.c $(call archive,libvmm)
+# But for these: they ask libvmm.
+$(O)/regress/lib/kvmspeed $(O)/regress/lib/gdbguest: $(O)/regress/lib/%: regress/lib/%.c $(call archive,libvmm)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $^ -lpthread
 

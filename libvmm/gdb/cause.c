@@ -105,21 +105,31 @@ cause_find_debug(struct vm_gdb *g, struct vcpu *vcpu,
 	return (dr6 & DR6_BS) != 0 && cause_is_stepping(g, vcpu);
 }
 
-bool
-cause_find(struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit,
-    struct stub_event *event)
+/*
+ * A KVM that emulates kernel code may know no INT3, and gives up there.  It
+ * has queued an exception for the guest by then; setting registers drops it.
+ */
+static bool
+cause_find_error(struct vm_gdb *g, struct vcpu *vcpu, struct stub_event *event)
 {
 	struct vcpu_sregs s;
 	struct vcpu_regs r;
 
+	*event = (struct stub_event) { .cause = CAUSE_SOFTWARE };
+	return g->breakpoints.count > 0 && vcpu_get_sregs(vcpu, &s) == 0 &&
+	    vcpu_get_regs(vcpu, &r) == 0 &&
+	    cause_is_int3(g, vcpu, s.cs.base + r.rip) &&
+	    vcpu_set_regs(vcpu, &r) == 0;
+}
+
+bool
+cause_find(struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit,
+    struct stub_event *event)
+{
 	if (exit->reason == VM_EXIT_DEBUG)
 		return cause_find_debug(g, vcpu, exit, event);
-	/* A KVM that emulates kernel code may know no INT3. */
-	*event = (struct stub_event) { .cause = CAUSE_SOFTWARE };
 	return exit->reason == VM_EXIT_INTERNAL_ERROR &&
-	    g->breakpoints.count > 0 && vcpu_get_sregs(vcpu, &s) == 0 &&
-	    vcpu_get_regs(vcpu, &r) == 0 &&
-	    cause_is_int3(g, vcpu, s.cs.base + r.rip);
+	    cause_find_error(g, vcpu, event);
 }
 
 /*
@@ -181,7 +191,7 @@ cause_is_known(const struct vm_gdb *g, const struct cause_row *row)
 {
 	if (row->name == NULL || row->says == 0)
 		return false;
-	return *((const bool *)g + row->says / sizeof(bool));
+	return *(const bool *)((const char *)g + row->says);
 }
 
 void

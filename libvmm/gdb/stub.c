@@ -462,7 +462,8 @@ vm_gdb_crashed(struct vm_gdb *g, struct vcpu *vcpu, const char *why)
 		g->state = STUB_STOPPING;
 	pthread_mutex_unlock(&g->lock);
 	g->crashed = true;
-	g->runnable = 0;
+	if (state != STUB_IDLE)
+		g->runnable = 0;
 	(void)snprintf(g->why, sizeof(g->why), "%s", why);
 	if (!g->attaching && state == STUB_RUNNING) {
 		packet_begin(&g->out);
