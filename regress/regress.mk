@@ -87,6 +87,12 @@ $(O)/regress/lib/kvmspeed $(O)/regress/lib/gdbguest: $(O)/regress/lib/%: regress
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $^ -lpthread
 
+# And this one, which is vmd with two of its functions led astray.
+$(O)/regress/lib/badvmd: regress/lib/badvmd.c $(O)/vmd/main.o $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn -o $@ $< \
+	    $(O)/vmd/main.o $(VMD_LINK)
+
 $(CONFCHECK): regress/config/confcheck.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)

@@ -26,11 +26,11 @@ answered()
 }
 
 # The firmware has set up the disk: its process has something to stop.
-for vm in one two three; do
+for vm in one two three four; do
 	expect "VM $vm" idle $vm
 	console_open $vm
 done
-for vm in one two three; do
+for vm in one two three four; do
 	expect "$vm runs" console_within 30 $vm 'No bootable device'
 done
 
@@ -92,6 +92,24 @@ expect 'pause of one that stops' says 'being stopped' ctl pause two
 expect 'it ends' wait_for 8 answered stop
 expect 'as asked' [ "$(cat "$work/stop.rc")" = 0 ]
 
+# It is asked to stop when it has paused, which nobody has heard of yet.
+vmm=$(role_pid vmm)
+kill -STOP "$(role_pid blk0/four)"
+asks first pause four
+sleep 0.5
+kill -STOP "$vmm"
+kill -CONT "$(role_pid blk0/four)"
+sleep 0.5
+expect 'a VM that has paused unheard is still running' is_state four running
+asks stop stop -w four
+expect 'it is stopped, its end awaited' wait_for 2 is_state four waiting
+kill -CONT "$vmm"
+expect 'pause is answered' wait_for 2 answered first
+expect 'it had paused' [ "$(cat "$work/first.rc")" = 0 ]
+expect 'it ends' wait_for 8 answered stop
+expect 'as asked, by a button that it could hear' \
+    [ "$(cat "$work/stop.rc")" = 0 ]
+
 expect 'a paused VM' ctl pause one
 expect 'is stopped without force' timeout 10 "$VMCTL" stop -w one
 
@@ -106,7 +124,6 @@ expect 'that it died' grep -q 'died' "$work/first.out"
 expect 'nothing is left' wait_for 5 no_vm
 
 # Before it is up, there is nothing to pause.
-vmm=$(role_pid vmm)
 kill -STOP "$vmm"
 asks start start -m 32M -d "$work/one.img" early
 expect 'a VM starts' wait_for 2 is_state early starting

@@ -6,12 +6,16 @@
  */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include <time.h>
 
 #include "check.h"
 #include "guest.h"
 #include "guest_vcpus.h"
 #include "pci/bus.h"
 #include "role/board.h"
+#include "role/hold.h"
 #include "role/vcpus.h"
 
 #define CPUS 2
@@ -207,6 +211,185 @@ holds_and_goes_on(void)
 	CHECK(chip.woken > 0);
 }
 
+/* --- who holds it -------------------------------------------------------- */
+
+/* The main thread's, too. */
+static struct hold holders;
+static unsigned int told[HOLD__COUNT];
+
+static void
+tell(void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+/* Host time, and what the guest's clocks say of it. */
+struct clocks {
+	uint64_t host;
+	uint64_t board; /* the chips' */
+	uint64_t kvm;
+};
+
+static uint64_t
+host_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static struct clocks
+clocks(void)
+{
+	struct clocks c = { .host = host_ns() };
+
+	c.board = (board.clock_stopped ? board.clock_stopped_at : c.host) -
+	    board.clock_behind;
+	CHECK_EQ(vm_clock_get(board.vm, &c.kvm), 0);
+	return c;
+}
+
+/* The vCPUs have stopped, and whoever waits for that was told. */
+static void
+wait_still(void)
+{
+	held = false;
+	while (!held)
+		watches_wait(board.watches);
+	hold_check(&holders);
+}
+
+static void
+take(enum holder who)
+{
+	hold_take(&holders, who, tell, &told[who]);
+}
+
+static void
+holders_begin(void)
+{
+	memset(told, 0, sizeof(told));
+	board.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	vcpus_hold(&vcpus);
+	while (!vcpus_are_held(&vcpus))
+		watches_wait(board.watches);
+	hold_init(&holders, &board, &vcpus);
+	CHECK(hold_is_taken(&holders, HOLD_START));
+	CHECK(!hold_is_taken(&holders, HOLD_PAUSE));
+	hold_drop(&holders, HOLD_START);
+	CHECK(!hold_is_taken(&holders, HOLD_START));
+	let_run(10);
+}
+
+/* One of two who lets go lets nothing go. */
+static void
+held_by_two(void)
+{
+	unsigned long n;
+
+	take(HOLD_PAUSE);
+	CHECK_EQ(told[HOLD_PAUSE], 0);
+	wait_still();
+	CHECK_EQ(told[HOLD_PAUSE], 1);
+	n = counted();
+	take(HOLD_START);
+	CHECK_EQ(told[HOLD_START], 0);
+	wait_still();
+	CHECK_EQ(told[HOLD_START], 1);
+	CHECK_EQ(told[HOLD_PAUSE], 1);
+	hold_drop(&holders, HOLD_PAUSE);
+	CHECK(!hold_is_taken(&holders, HOLD_PAUSE));
+	hold_check(&holders);
+	usleep(5000);
+	CHECK(vcpus_are_held(&vcpus));
+	CHECK_EQ(counted(), n);
+	hold_drop(&holders, HOLD_START);
+	let_run(10);
+	CHECK_EQ(told[HOLD_START] + told[HOLD_PAUSE], 2);
+}
+
+#define STAND_MS 300
+#define STAND_NS (STAND_MS * 1000000ULL)
+
+/* From when it stands until the last lets go, also when another came. */
+static void
+clocks_stand(void)
+{
+	struct clocks before, after;
+
+	take(HOLD_PAUSE);
+	wait_still();
+	before = clocks();
+	usleep(STAND_MS * 500);
+	take(HOLD_START);
+	wait_still();
+	hold_drop(&holders, HOLD_PAUSE);
+	usleep(STAND_MS * 500);
+	CHECK(board.clock_stopped);
+	CHECK_EQ(clocks().board, before.board);
+	hold_drop(&holders, HOLD_START);
+	after = clocks();
+	CHECK(!board.clock_stopped);
+	CHECK(after.host - before.host >= STAND_NS);
+	CHECK(after.board - before.board < STAND_NS / 2);
+	CHECK(after.kvm - before.kvm < STAND_NS / 2);
+	let_run(10);
+	usleep(10000);
+	before = after;
+	after = clocks();
+	CHECK(after.board - before.board >= 10000000);
+	CHECK(after.kvm - before.kvm >= 10000000);
+}
+
+/* Who lets go before it stands is not told, and its clocks never stood. */
+static void
+dropped_early(void)
+{
+	uint64_t behind = board.clock_behind;
+
+	memset(told, 0, sizeof(told));
+	for (unsigned int i = 0; i < 50; i++) {
+		take(HOLD_PAUSE);
+		if (i % 2 == 0)
+			take(HOLD_START);
+		hold_drop(&holders, HOLD_PAUSE);
+		hold_drop(&holders, HOLD_START);
+		hold_check(&holders);
+	}
+	CHECK_EQ(told[HOLD_PAUSE] + told[HOLD_START], 0);
+	CHECK(!board.clock_stopped);
+	CHECK_EQ(board.clock_behind, behind);
+	let_run(10);
+	/* The other one is. */
+	take(HOLD_PAUSE);
+	take(HOLD_START);
+	hold_drop(&holders, HOLD_PAUSE);
+	wait_still();
+	CHECK_EQ(told[HOLD_PAUSE], 0);
+	CHECK_EQ(told[HOLD_START], 1);
+	hold_drop(&holders, HOLD_START);
+	let_run(10);
+	/* Twice is once. */
+	take(HOLD_PAUSE);
+	take(HOLD_PAUSE);
+	wait_still();
+	CHECK_EQ(told[HOLD_PAUSE], 1);
+	hold_drop(&holders, HOLD_PAUSE);
+	let_run(10);
+}
+
+static void
+several_hold_it(void)
+{
+	GUEST_NEEDS_KVM();
+	holders_begin();
+	held_by_two();
+	clocks_stand();
+	dropped_early();
+	close(board.timer_fd);
+}
+
 static void
 ends_by_a_triple_fault(void)
 {
@@ -237,6 +420,7 @@ main(void)
 {
 	alarm(LIMIT_S);
 	TEST(holds_and_goes_on);
+	TEST(several_hold_it);
 	TEST(ends_by_a_triple_fault);
 	return CHECK_EXIT();
 }

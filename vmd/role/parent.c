@@ -30,6 +30,7 @@
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "role/gdbsock.h"
+#include "role/notify.h"
 
 #define ENDING_S 10
 #define REAP_MS 1000
@@ -214,8 +215,13 @@ parent_respawn(struct parent_proc *c)
 {
 	const struct timeval later = { .tv_sec = RESPAWN_S };
 
-	if (c->parent->ending || parent_spawn(c) == 0)
+	if (c->parent->ending)
 		return;
+	if (parent_spawn(c) == 0) {
+		if (c->role == ROLE_PRIV)
+			vmstart_taps_again(c->parent);
+		return;
+	}
 	log_warn("vmd", "cannot start %s, trying again", role_name(c->role));
 	if (event_base_once(c->parent->base, -1, EV_TIMEOUT, parent_respawn_cb,
 		c, &later) == -1)
@@ -284,6 +290,7 @@ parent_end(struct parent *p)
 		return;
 	log_info("vmd", "terminating");
 	p->ending = true;
+	notify_stopping(p->notify_fd);
 	TAILQ_FOREACH(v, &p->vms.vms, entry)
 		if (!vment_is_stopped(v))
 			vmstart_stop(p, v, true);
@@ -498,6 +505,7 @@ parent_main(const struct parent_options *o)
 	parent_limits();
 	parent_listen(&p);
 	gdbsock_sweep(p.gdb_folder);
+	p.notify_fd = notify_open();
 	if ((p.base = event_base_new()) == NULL)
 		fatalx("vmd", "no event loop");
 	parent_signals(&p);
@@ -512,6 +520,7 @@ parent_main(const struct parent_options *o)
 	log_info("vmd", "startup, socket %s", p.socket_path);
 	if (ready_fd != -1)
 		parent_background(ready_fd);
+	notify_ready(p.notify_fd);
 	event_base_dispatch(p.base);
 	parent_reap_all(&p);
 	vmlist_fini(&p.vms);

@@ -65,6 +65,7 @@ struct parent {
 	int listen_fd;
 	int root_fd; /* the empty directory of the jails */
 	int exe_fd;
+	int notify_fd; /* of the service manager; -1: none */
 	bool kvm_sent; /* vmm has the descriptor */
 	unsigned int vmm_jail_flags;
 	bool ending; /* the daemon shuts down */
@@ -109,6 +110,8 @@ void vmstart_stop(struct parent *, struct vment *, bool force);
 /* The same VM again, as it was started, for a guest that reset itself.  -1
  * with errno. */
 int vmstart_again(struct parent *, struct vment *);
+/* Asks a new priv for the taps that the last one did not come to. */
+void vmstart_taps_again(struct parent *);
 
 /* --- vmlife.c ---------------------------------------------------------------
  */

@@ -213,8 +213,10 @@ vmlife_link_done(void *arg, struct msg *m)
 {
 	const struct msg_link_done *done = m->payload;
 	struct parent *p = ((struct parent_proc *)arg)->parent;
-	const struct vment *v = vmlist_find_id(&p->vms, done->cookie);
+	struct vment *v = vmlist_find_id(&p->vms, done->cookie);
 
+	if (v != NULL && v->taps_asked > 0)
+		v->taps_asked--;
 	if (done->sys_errno != 0)
 		log_warnx("vm", "%s: cannot set up its tap: %s",
 		    v != NULL ? v->name : "?", strerror((int)done->sys_errno));

@@ -65,6 +65,7 @@ struct vment {
 	struct vmtty tty;
 	char gdb[VMD_GDB_MAX + 1]; /* path of the debugger's socket, or empty */
 	pid_t pid; /* of the VM process, 0: none */
+	unsigned int taps_asked; /* of priv, which has not answered */
 	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */
 	int64_t restarts[RESTARTS_MAX]; /* ms, oldest first */
 	TAILQ_HEAD(waiters, waiter) waiters;

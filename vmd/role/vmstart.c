@@ -216,11 +216,42 @@ vmstart_mac(struct vment *v, unsigned int index, uint8_t mac[6])
 	memcpy(mac, kept, 6);
 }
 
+/* Asks priv to set a tap up. */
+static int
+vmstart_tap_set(struct parent *p, struct vment *v, const struct vmspec *spec,
+    unsigned int index)
+{
+	const struct msg_nic *nic = &spec->start.nic[index];
+	struct msg_link_set set = { .cookie = v->id };
+
+	strlcpy(set.ifname, nic->ifname, sizeof(set.ifname));
+	snprintf(set.alias, sizeof(set.alias), "vm%u-if%u-%s", v->id, index,
+	    v->name);
+	if ((nic->flags & NIC_DOWN) == 0)
+		set.flags = LINK_UP;
+	v->taps_asked++;
+	return MSG_SEND(parent_link(p, PROC_PRIV), MSG_LINK_SET, 0, &set);
+}
+
+void
+vmstart_taps_again(struct parent *p)
+{
+	struct vment *v;
+
+	TAILQ_FOREACH(v, &p->vms.vms, entry) {
+		if (v->run == NULL || v->taps_asked == 0)
+			continue;
+		v->taps_asked = 0;
+		for (unsigned int i = 0; i < v->run->start.nics; i++)
+			if (v->run->start.nic[i].type == NIC_TAP)
+				vmstart_tap_set(p, v, v->run, i);
+	}
+}
+
 static enum vm_error
 vmstart_tap(struct vmstart *st, unsigned int index)
 {
 	struct msg_nic *nic = &st->spec->start.nic[index];
-	struct msg_link_set set = { .cookie = st->v->id };
 	char ifname[IFNAMSIZ];
 	int fd;
 
@@ -233,15 +264,10 @@ vmstart_tap(struct vmstart *st, unsigned int index)
 		    errno, "%s", nic->ifname);
 	vmspec_put(st->spec, VM_FILE_TAP, index, fd, 0);
 	strlcpy(nic->ifname, ifname, sizeof(nic->ifname));
-	strlcpy(set.ifname, ifname, sizeof(set.ifname));
-	snprintf(set.alias, sizeof(set.alias), "vm%u-if%u-%s", st->v->id, index,
-	    st->v->name);
-	if ((nic->flags & NIC_DOWN) == 0)
-		set.flags = LINK_UP;
-	if (MSG_SEND(parent_link(st->parent, PROC_PRIV), MSG_LINK_SET, 0,
-		&set) == -1)
-		return vmstart_error(
-		    st, VM_ERROR_TAP_FAILED, errno, "%s", ifname);
+	if (vmstart_tap_set(st->parent, st->v, st->spec, index) == -1)
+		return vmstart_error(st, VM_ERROR_TAP_FAILED, 0,
+		    "%s: priv, which sets it up, is being restarted: try again",
+		    ifname);
 	return VM_ERROR_OK;
 }
 
@@ -251,6 +277,7 @@ vmstart_nics(struct vmstart *st)
 	struct msg_vm_start *m = &st->spec->start;
 	enum vm_error error;
 
+	st->v->taps_asked = 0;
 	for (unsigned int i = 0; i < m->nics; i++) {
 		vmstart_mac(st->v, i, m->nic[i].mac);
 		if (m->nic[i].type == NIC_AUTO)
