@@ -196,7 +196,7 @@ debug_accept(void *arg, uint32_t events)
 
 	(void)events;
 	/* The last one is gone, but not its breakpoints: not yet. */
-	if (vm_gdb_is_attached(d->gdb) && !debugwire_is_open(&d->wire)) {
+	if (vm_gdb_is_attached(d->gdb) && !debugwire_is_alive(&d->wire)) {
 		watch_change(d->board->watches, d->listen_watch, 0);
 		return;
 	}

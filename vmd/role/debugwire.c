@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,15 @@ bool
 debugwire_is_open(const struct debugwire *w)
 {
 	return w->fd != -1;
+}
+
+bool
+debugwire_is_alive(const struct debugwire *w)
+{
+	struct pollfd p = { .fd = w->fd };
+
+	return w->fd != -1 && !w->broken &&
+	    (poll(&p, 1, 0) != 1 || (p.revents & (POLLHUP | POLLERR)) == 0);
 }
 
 static void

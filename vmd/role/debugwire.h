@@ -41,6 +41,8 @@ void debugwire_init(struct debugwire *, struct watches *);
 int debugwire_open(struct debugwire *, int fd);
 void debugwire_close(struct debugwire *);
 bool debugwire_is_open(const struct debugwire *);
+/* Whether the other end is there still, as far as one can see from here. */
+bool debugwire_is_alive(const struct debugwire *);
 /* Sends, now or later.  What cannot be is noticed by debugwire_check(). */
 void debugwire_send(struct debugwire *, const void *buf, size_t len);
 /* Calls gone() where sending has failed; after anything that may send. */
