@@ -13,10 +13,12 @@
 #define VMD_DEVICES_MAX (VMD_DISKS_MAX + VMD_NICS_MAX)
 #define VMD_CPUS_MAX 64
 #define VMD_CLIENTS_MAX 256 /* connections to the control socket */
+#define VMD_GROUPS_MAX 1024 /* of a client's groups that count */
 #define VMD_CMDLINE_MAX                                      \
 	2047 /* what an x86 Linux kernel takes, less the NUL \
 	      */
 #define VMD_DETAIL_MAX 512 /* text that explains a result */
+#define VMD_STAT_MAX 63 /* characters of a counter's name */
 #define VMD_LOGLINE_MAX 1024
 #define VMD_MEMORY_MIN (1ULL << 20)
 #define VMD_MEMORY_MAX (128ULL << 30)

@@ -8,6 +8,11 @@
  * followed, where the row allows it, by a tail of bytes.  No path travels:
  * whoever may open a file opens it and sends the descriptor.
  *
+ * A question that a VM process answers (an "ask") has struct msg_vm_ask at the
+ * beginning of its payload, goes MSG_UP | MSG_TO_VM, and is answered by any
+ * number of parts, MSG_FROM_VM | MSG_DOWN | MSG_PART, whose payload begins with
+ * the client's number, and by one VM_ANSWER.
+ *
  * The peerid of the imsg header means: between client and control the
  * protocol's version; between control and parent the number of the client;
  * between parent, vmm and the processes of a VM the id of the VM.
@@ -39,6 +44,9 @@ enum msg_peer { MSG_PEERS(MSG_PEER_ENUM) PEER__COUNT };
 /* From a client by way of control to the parent, and back. */
 #define MSG_UP (MSG_EDGE(CLIENT, CONTROL) | MSG_EDGE(CONTROL, PARENT))
 #define MSG_DOWN (MSG_EDGE(PARENT, CONTROL) | MSG_EDGE(CONTROL, CLIENT))
+/* Not an edge, for nobody sends to itself: a part of an answer to a client,
+ * and more follows. */
+#define MSG_PART MSG_EDGE(CLIENT, CLIENT)
 /* From the parent by way of vmm to a VM process, and back. */
 #define MSG_TO_VM (MSG_EDGE(PARENT, VMM) | MSG_EDGE(VMM, VM))
 #define MSG_FROM_VM (MSG_EDGE(VM, VMM) | MSG_EDGE(VMM, PARENT))
@@ -61,6 +69,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_PAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)          \
 	X(VM_UNPAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)        \
 	X(VM_GDB, MSG_UP, S(msg_vm_target), 0, FD_NONE)                        \
+	X(VM_STATS, MSG_UP | MSG_TO_VM, S(msg_vm_ask), 0, FD_NONE)             \
 	X(STATUS, MSG_UP, 0, 0, FD_NONE)                                       \
 	X(RELOAD, MSG_UP, 0, 0, FD_NONE)                                       \
 	X(RESET, MSG_UP, S(msg_reset), 0, FD_NONE)                             \
@@ -70,11 +79,13 @@ enum msg_fd { FD_NONE, FD_MUST };
 	    S(msg_log_level), 0, FD_NONE)                                      \
 	/* Answers to clients. */                                              \
 	X(RESULT, MSG_DOWN, S(msg_result), VMD_DETAIL_MAX, FD_NONE)            \
-	X(STATUS_VM, MSG_DOWN, S(msg_status_vm), 0, FD_NONE)                   \
+	X(STATUS_VM, MSG_DOWN | MSG_PART, S(msg_status_vm), 0, FD_NONE)        \
 	X(STATUS_END, MSG_DOWN, 0, 0, FD_NONE)                                 \
-	/* Between the daemon's processes. */                                  \
-	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open), 0,       \
+	X(STATS_ROW, MSG_FROM_VM | MSG_DOWN | MSG_PART, S(msg_stats_row), 0,   \
 	    FD_NONE)                                                           \
+	/* Between the daemon's processes. */                                  \
+	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open),          \
+	    VMD_GROUPS_MAX * 4, FD_NONE)                                       \
 	X(CLIENT_CLOSE, MSG_EDGE(CONTROL, PARENT) | MSG_EDGE(PARENT, CONTROL), \
 	    0, 0, FD_NONE)                                                     \
 	X(LOG_LINE,                                                            \
@@ -86,6 +97,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(KVM, MSG_EDGE(PARENT, VMM), 0, 0, FD_MUST)                           \
 	X(VM_READY, MSG_FROM_VM, S(msg_result), VMD_DETAIL_MAX, FD_NONE)       \
 	X(VM_STATE, MSG_FROM_VM, S(msg_vm_state), 0, FD_NONE)                  \
+	X(VM_ANSWER, MSG_FROM_VM, S(msg_vm_answer), VMD_DETAIL_MAX, FD_NONE)   \
 	X(VM_EXITING, MSG_EDGE(VM, VMM), S(msg_vm_exited), VMD_DETAIL_MAX,     \
 	    FD_NONE)                                                           \
 	X(VM_EXITED, MSG_EDGE(VMM, PARENT), S(msg_vm_exited), VMD_DETAIL_MAX,  \
@@ -171,6 +183,41 @@ struct msg_vm_stop {
 	uint32_t flags;
 };
 
+/* A question to a VM process.  The parent fills in the client's number, which
+ * every part of the answer begins with. */
+struct msg_vm_ask {
+	struct msg_vm_target target;
+	uint32_t client; /* 0 from the client itself */
+	uint32_t flags; /* of the kind of question */
+};
+
+/* The last part of an answer of a VM process; the tail is a text, without a
+ * NUL, for the user.  The parent makes a RESULT of it. */
+struct msg_vm_answer {
+	uint32_t client;
+	uint32_t error; /* enum vm_error */
+	uint32_t sys_errno; /* 0: none */
+};
+
+/* What a counter counts. */
+enum stats_unit {
+	STATS_COUNT,
+	STATS_BYTES,
+	STATS_NS, /* nanoseconds */
+	STATS_CYCLES, /* of the host's TSC */
+	STATS_YES /* 0 or 1 */
+};
+/* One counter: of the VM as a whole, or of each of its vCPUs. */
+struct msg_stats_row {
+	uint32_t client;
+	uint32_t unit; /* enum stats_unit */
+	uint32_t vcpus; /* how many of vcpu[] there are; 0: not per vCPU */
+	uint32_t spare;
+	uint64_t vm; /* the VM's, or the sum of its vCPUs', or the highest */
+	uint64_t vcpu[VMD_CPUS_MAX];
+	char name[VMD_STAT_MAX + 1];
+};
+
 #define RESET_VMS 0x01
 #define RESET_SWITCHES 0x02
 struct msg_reset {
@@ -209,6 +256,7 @@ struct msg_status_vm {
 	char tty[VMD_TTY_MAX + 1];
 } __attribute__((packed));
 
+/* The tail is the groups of a client that is not root, a uint32_t each. */
 struct msg_client_open {
 	uint32_t uid; /* as the kernel says it */
 	uint32_t gid;

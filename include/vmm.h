@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * libvmm: virtual machines on KVM, without a policy.  It never logs, never
- * exits, keeps no globals and calls nobody back.  Every function that returns
- * int returns 0, or -1 with errno set, unless it says otherwise; every
- * function that returns a pointer returns NULL with errno.
+ * exits, keeps no globals (a thread that runs with a deadline knows its vCPU)
+ * and calls nobody back, but for what a call was given to call meanwhile.  Its
+ * parts, included here: vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h,
+ * vmm_reg.h, vmm_snapshot.h, vmm_state.h, vmm_stats.h; on their own:
+ * vmm_dump.h, vmm_gdb.h.
+ *
+ * Every function that returns int returns 0, or -1 with errno set, unless it
+ * says otherwise; every function that returns a pointer returns NULL with
+ * errno.
  *
  * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
- * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all vm_* functions may be
+ * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all functions of a VM may be
  * called by any thread at any time between creation and destruction.
  * vm_create, vm_destroy, vcpu_open and vcpu_close need the VM for themselves.
  *
@@ -19,10 +25,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm_cpu.h"
+#include "vmm_event.h"
+#include "vmm_memory.h"
+#include "vmm_paging.h"
 #include "vmm_reg.h"
+#include "vmm_snapshot.h"
+#include "vmm_state.h"
+#include "vmm_stats.h"
 
 struct vm;
 struct vcpu;
+struct vm_exit;
 
 #define VMM_MAX_VCPUS 64
 #define VMM_LOWMEM_END 0xC0000000ULL /* RAM below ends here at most */
@@ -34,11 +48,22 @@ struct vcpu;
 
 /*
  * Opens the KVM device (NULL: /dev/kvm), close-on-exec.  Returns an owned
- * descriptor, or -1: ENOENT and ENODEV (no module), EACCES (no permission).
+ * descriptor, or -1: ENOENT and ENODEV (no module), EACCES (no permission),
+ * and as vmm_check().
  */
 int vmm_open(const char *path);
 
-/* What to do about errno of vmm_open(): one sentence, static storage. */
+/*
+ * Whether a descriptor that somebody else opened is one of the KVM device, of
+ * the interface's version 12.  Borrows fd.  ENOTTY: something else; EPROTO:
+ * another version; EIO: a VM or a vCPU that another process made.
+ */
+int vmm_check(int fd);
+
+/*
+ * What to do about errno of vmm_open() or another function that takes a
+ * descriptor: one sentence, static storage.
+ */
 const char *vmm_open_hint(int err);
 
 struct vmm_probe {
@@ -66,9 +91,9 @@ int vmm_get_mem_total(uint64_t *bytes);
 int vmm_get_mem_free(uint64_t *bytes);
 
 /*
- * Installs the empty handler, without SA_RESTART, that a cancel needs for its
- * signal; signo 0 means SIGRTMIN.  Once per process, before the first vm_run();
- * the threads that run vCPUs must not block that signal.
+ * Installs the handler, without SA_RESTART, that a cancel and a deadline need
+ * for their signal; signo 0 means SIGRTMIN.  Once per process, before the first
+ * vm_run(); the threads that run vCPUs must not block that signal.
  */
 int vmm_cancel_signal_init(int signo);
 
@@ -76,6 +101,7 @@ int vmm_cancel_signal_init(int signo);
 
 #define VM_IRQCHIP 0x1U /* PIC, IOAPIC and LAPICs in the kernel */
 #define VM_PIT 0x2U /* the PIT too; needs VM_IRQCHIP */
+#define VM_ACTIVATE 0x4U /* vCPUs run after vm_activate_cpu() only */
 
 struct vm_params {
 	size_t size; /* sizeof(struct vm_params) */
@@ -92,6 +118,15 @@ struct vm_params {
  * a VM in the process that made it and in no other.  EINVAL: params.
  */
 int vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp);
+
+/*
+ * The same for a VM that this process made by other means: takes vm_fd, after
+ * success only.  It has no memory yet; chips and vCPUs it may have, and
+ * vcpu_open_fd() takes those.  ENOTTY: vm_fd is something else; EIO: another
+ * process made it, and KVM would refuse every call here.
+ */
+int vm_open(
+    int kvm_fd, int vm_fd, const struct vm_params *params, struct vm **vmp);
 
 /* Takes the VM: closes its vCPUs and memory.  NULL is allowed. */
 void vm_destroy(struct vm *vm);
@@ -145,7 +180,7 @@ int vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len);
 
 /*
  * Maps len bytes of fd from off (fd -1: fresh zeroed memory) at gpa.  Borrows
- * fd.  Without VMM_PROT_WRITE a guest's write is a VM_EXIT_MMIO, and of a
+ * fd.  Without VMM_PROT_WRITE a guest's write is a VM_EXIT_ACCESS, and of a
  * real fd the host's view is read-only too; VMM_PROT_READ must be there, and
  * VMM_PROT_EXEC is only noted, as KVM forbids no execution.  EINVAL: gpa, len
  * or off not page aligned, or out of range; EEXIST: overlap; ENOSPC: no slot
@@ -178,7 +213,7 @@ int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
 /*
  * Notes which pages of the RAM the guest writes.  What this process writes
  * (vm_copyin, vm_map_gpa) is not noted, and a page that was only read may be.
- * ENOENT: there is no RAM.
+ * ENOENT: there is no RAM; EBUSY: a snapshot has the log.
  */
 int vm_dirty_enable(struct vm *vm, bool on);
 
@@ -238,6 +273,13 @@ int vm_ioeventfd_del(struct vm *vm, int fd, const struct vm_ioevent *event);
  * vcpu_close() ends it earlier.  EINVAL: id >= ncpus; EEXIST.
  */
 int vcpu_open(struct vm *vm, uint32_t id, struct vcpu **vcpup);
+
+/*
+ * The same for vCPU id of this VM that this process made by other means and
+ * that has not run: takes fd, after success only.  Its registers stay.  Which
+ * VM a vCPU belongs to KVM does not tell.  Errors as of vm_open().
+ */
+int vcpu_open_fd(struct vm *vm, uint32_t id, int fd, struct vcpu **vcpup);
 void vcpu_close(struct vcpu *vcpu);
 uint32_t vcpu_id(const struct vcpu *vcpu);
 
@@ -329,86 +371,6 @@ const char *vm_capability_type2name(enum vm_cap_type type);
 int vm_get_capability(struct vcpu *vcpu, enum vm_cap_type type, int *value);
 int vm_set_capability(struct vcpu *vcpu, enum vm_cap_type type, int value);
 
-/* --- events -------------------------------------------------------------- */
-
-enum vm_event_type {
-	VM_HW_INTR, /* an external interrupt, past the chips */
-	VM_NMI, /* vector 2 */
-	VM_HW_EXCEPTION, /* vectors 0 to 31 */
-	VM_SW_INTR, /* INT n */
-	VM_SW_EXCEPTION /* INT3, INTO */
-};
-
-/*
- * Delivers an event at the next vm_run(), in the vCPU's thread; after an exit
- * that has an answer call vcpu_complete() first.  _event2 is for the
- * exceptions that push an error code, and only for them.  EBUSY: another one
- * waits, or (VM_HW_INTR) the guest has interrupts off now.  ENOTSUP: VM_SW_*,
- * as KVM returns to an address that depends on the CPU's maker.  EINVAL.
- */
-int vm_inject_event(struct vcpu *vcpu, enum vm_event_type type, int vector);
-int vm_inject_event2(struct vcpu *vcpu, enum vm_event_type type, int vector,
-    uint32_t error_code);
-int vm_inject_nmi(struct vcpu *vcpu);
-
-/*
- * Raises an edge of vector (16..255) at the vCPU's LAPIC; any thread.  A
- * LAPIC that is switched off ignores it.  ENXIO: VM without VM_IRQCHIP.
- */
-int vm_lapic_irq(struct vcpu *vcpu, int vector);
-
-/* The vCPU (borrowed) with that APIC id at power-up; NULL with ENOENT. */
-struct vcpu *vm_apicid2vcpu(struct vm *vm, uint32_t apicid);
-
-/* ISA lines 0..15 but the cascade, 2: at the PICs and the IOAPIC. */
-int vm_isa_assert_irq(struct vm *vm, uint32_t irq);
-int vm_isa_deassert_irq(struct vm *vm, uint32_t irq);
-int vm_isa_pulse_irq(struct vm *vm, uint32_t irq);
-
-/* Pins of the IOAPIC; 0..15 are the ISA lines, and reach the PICs, too. */
-int vm_ioapic_assert_irq(struct vm *vm, uint32_t pin);
-int vm_ioapic_deassert_irq(struct vm *vm, uint32_t pin);
-int vm_ioapic_pulse_irq(struct vm *vm, uint32_t pin);
-int vm_ioapic_pincount(struct vm *vm, int *pincount);
-
-/* --- guest linear addresses ---------------------------------------------- */
-
-/* What decides how a guest's address is translated. */
-struct vm_guest_paging {
-	uint64_t cr0, cr3, cr4, efer, rflags;
-	int cpl; /* of the access; 0..2: supervisor */
-};
-
-/* The exception that the guest's own access would have got. */
-struct vm_fault {
-	int vector; /* 14 page fault, 13 not canonical, 0 none */
-	uint32_t error_code;
-};
-
-/* Takes it from the vCPU's registers, in the vCPU's thread. */
-int vm_get_paging(struct vcpu *vcpu, struct vm_guest_paging *paging);
-
-/*
- * The guest physical address of gla for one kind of access, a VMM_PROT_*:
- * without paging, 32-bit, PAE, 4 and 5 levels, large pages, with all rights
- * but protection keys.  PAE's PDPTEs are read from memory.  Changes nothing:
- * accessed and dirty bits stay.  paging NULL: the vCPU's own, and then in its
- * thread.  EFAULT: fault says which exception the guest would have got;
- * vector 0 means that a table is no memory.  EINVAL: prot.
- */
-int vm_gla2gpa_nofault(struct vcpu *vcpu, const struct vm_guest_paging *paging,
-    uint64_t gla, int prot, uint64_t *gpa, struct vm_fault *fault);
-
-/*
- * As vm_copyin() and vm_copyout() by guest linear address, across pages, with
- * the rights of paging.  EFAULT: as above, or with vector 0 no memory there;
- * nothing is copied then, unless the guest changed its tables meanwhile.
- */
-int vm_copyin_gla(struct vcpu *vcpu, const struct vm_guest_paging *paging,
-    const void *src, uint64_t gla, size_t len, struct vm_fault *fault);
-int vm_copyout_gla(struct vcpu *vcpu, const struct vm_guest_paging *paging,
-    uint64_t gla, void *dst, size_t len, struct vm_fault *fault);
-
 /* --- running ------------------------------------------------------------- */
 
 enum vm_exit_reason {
@@ -422,6 +384,9 @@ enum vm_exit_reason {
 	VM_EXIT_IRQ_WINDOW, /* an interrupt can be injected */
 	VM_EXIT_INTERNAL_ERROR, /* u.error: what KVM could not emulate */
 	VM_EXIT_FAIL_ENTRY, /* u.entry: the CPU refused the state */
+	VM_EXIT_DEADLINE, /* vm_run_until(); the guest is unaware */
+	VM_EXIT_ACCESS, /* u.access: its region forbids it */
+	VM_EXIT_SUSPENDED, /* u.suspended: the vCPU may not run now */
 	VM_EXIT_UNKNOWN, /* u.unknown */
 	VM_EXIT_MAX
 };
@@ -442,6 +407,16 @@ struct vm_exit {
 			bool write;
 			uint8_t *data; /* 8 bytes, of which len count */
 		} mmio;
+		struct {
+			uint64_t gpa;
+			uint32_t len; /* 1..8 */
+			int attempted; /* one VMM_PROT_*: WRITE */
+			int allowed; /* the region's VMM_PROT_* */
+			uint8_t *data; /* 8 bytes, of which len count */
+		} access;
+		struct {
+			int how; /* enum vm_suspend_how */
+		} suspended;
 		struct {
 			uint32_t type; /* 1 shutdown, 2 reset, 3 crash */
 			uint64_t flags;
@@ -472,6 +447,15 @@ struct vm_exit {
  * vcpu_complete().  A signal that is not a cancel does not end the run.
  */
 int vm_run(struct vcpu *vcpu, struct vm_exit *exit);
+
+/*
+ * As vm_run(), but ends with VM_EXIT_DEADLINE at deadline_ns, absolute and in
+ * ns of CLOCK_MONOTONIC; at once when that is past.  An exit that is there
+ * first is returned, and a deadline never ends a later run.  It comes by the
+ * signal of a cancel, whose handler vmm_cancel_signal_init() must have
+ * installed.  Two system calls more than vm_run().  EAGAIN: no timer left.
+ */
+int vm_run_until(struct vcpu *vcpu, struct vm_exit *exit, uint64_t deadline_ns);
 
 /*
  * As vm_run(), but runs no guest code: it only takes the answer of the last

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A stub of gdb's remote protocol for a VM: bytes of a client go in, bytes for
- * it come out by a callback.  It has no thread and no descriptor, and never
+ * A server of gdb's remote protocol for a VM: bytes of a client go in, bytes
+ * for it come out by a callback.  It has no thread and no descriptor, and never
  * waits; the program that runs the vCPUs stops them and lets them go when it
  * is asked to.  Each vCPU is a thread to gdb, number id + 1.
  *
@@ -23,7 +23,7 @@ struct vm;
 struct vm_exit;
 struct vm_gdb;
 
-/* What the program that runs the vCPUs does for the stub. */
+/* What the program that runs the vCPUs does for the server. */
 struct vm_gdb_host {
 	size_t size; /* sizeof(struct vm_gdb_host) */
 
@@ -59,7 +59,7 @@ struct vm_gdb_host {
 };
 
 /*
- * Makes the stub of a VM; host is copied, arg is passed to its callbacks.
+ * Makes the server of a VM; host is copied, arg is passed to its callbacks.
  * Borrows vm, whose vCPUs are open and stay so until vm_gdb_destroy().
  * EINVAL: host's size.
  */
@@ -67,7 +67,7 @@ int vm_gdb_create(struct vm *vm, const struct vm_gdb_host *host, void *arg,
     struct vm_gdb **gp);
 
 /*
- * Takes the stub, while no vCPU runs; makes no callback.  What breakpoints
+ * Takes the server, while no vCPU runs; makes no callback.  What breakpoints
  * there are is removed.  NULL is allowed.
  */
 void vm_gdb_destroy(struct vm_gdb *g);

@@ -9,6 +9,7 @@
 #define BACKEND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm.h"
@@ -16,10 +17,11 @@
 struct cpuid_set;
 struct memmap_region;
 struct route_table;
+struct stats_table;
 
-/* Debug registers: only vm_get_register() and its twin need them. */
-struct vmm_debugregs {
-	uint64_t db[4], dr6, dr7;
+/* Pending events of a vCPU, in the backend's own form. */
+struct vmm_pending {
+	uint64_t words[8];
 };
 
 /* A checked event for a vCPU. */
@@ -30,15 +32,25 @@ struct vmm_event {
 	uint32_t error_code;
 };
 
+/* Room for any vCPU's XSAVE area: AMX' tiles need 11 KiB. */
+#define VMM_XSAVE_MAX 16384U
+
 struct vmm_backend {
 	const char *name;
 
 	/* Version, capabilities, max_vcpus; fills reason when unusable. */
 	int (*host_probe)(int fd, struct vmm_probe *probe);
 
-	/* Also fills vm->cpuid with what the host can give. */
-	int (*vm_create)(struct vm *vm, int fd);
-	void (*vm_destroy)(struct vm *vm);
+	/* 0: fd is the hypervisor's device, of the version we know. */
+	int (*host_check)(int fd);
+	int (*host_msrs)(int fd, uint32_t *indices, uint32_t max);
+
+	/*
+	 * Also fills vm->cpuid with what the host can give.  vm_fd -1 makes a
+	 * VM, else that one is taken.
+	 */
+	int (*vm_create)(struct vm *vm, int fd, int vm_fd);
+	void (*vm_destroy)(struct vm *vm, bool close_fd);
 	int (*vm_make_chips)(struct vm *vm);
 	int (*vm_reset_chips)(struct vm *vm);
 	int (*vm_clock_get)(struct vm *vm, uint64_t *ns);
@@ -52,14 +64,16 @@ struct vmm_backend {
 
 	int (*irq_line)(struct vm *vm, uint32_t gsi, bool level);
 	int (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
+	int (*irq_trigger)(struct vm *vm, uint32_t irq, bool level);
 	int (*irqfd)(
 	    struct vm *vm, int fd, uint32_t gsi, int resample_fd, bool add);
 	int (*routes_set)(struct vm *vm, const struct route_table *routes);
 	int (*ioeventfd)(
 	    struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
 
-	int (*vcpu_open)(struct vcpu *vcpu);
-	void (*vcpu_close)(struct vcpu *vcpu);
+	/* fd -1 makes a vCPU, else that one is taken. */
+	int (*vcpu_open)(struct vcpu *vcpu, int fd);
+	void (*vcpu_close)(struct vcpu *vcpu, bool close_fd);
 	int (*vcpu_run)(struct vcpu *vcpu, struct vm_exit *exit);
 	int (*vcpu_complete)(struct vcpu *vcpu, struct vm_exit *exit);
 	/* Makes the run in progress or the next one return; any thread. */
@@ -72,16 +86,48 @@ struct vmm_backend {
 	int (*set_regs)(struct vcpu *vcpu, const struct vcpu_regs *regs);
 	int (*get_sregs)(struct vcpu *vcpu, struct vcpu_sregs *sregs);
 	int (*set_sregs)(struct vcpu *vcpu, const struct vcpu_sregs *sregs);
-	int (*get_debugregs)(struct vcpu *vcpu, struct vmm_debugregs *regs);
+	int (*get_debugregs)(struct vcpu *vcpu, struct vcpu_debugregs *regs);
 	int (*set_debugregs)(
-	    struct vcpu *vcpu, const struct vmm_debugregs *regs);
+	    struct vcpu *vcpu, const struct vcpu_debugregs *regs);
 	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
 	int (*inject)(struct vcpu *vcpu, const struct vmm_event *event);
+	/* A register of the LAPIC, by its offset. */
+	int (*get_lapic)(struct vcpu *vcpu, size_t reg, uint32_t *value);
 	int (*get_fpu)(struct vcpu *vcpu, struct vcpu_fpu *fpu);
 	int (*set_fpu)(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
 	int (*set_debug)(struct vcpu *vcpu, const struct vcpu_debug *debug);
 	int (*clock_paused)(struct vcpu *vcpu);
+
+	int (*xsave_size)(struct vcpu *vcpu, size_t *len);
+	int (*get_xsave)(struct vcpu *vcpu, void *area, size_t len);
+	int (*set_xsave)(struct vcpu *vcpu, const void *area);
+	int (*get_xcr)(struct vcpu *vcpu, uint32_t index, uint64_t *value);
+	int (*set_xcr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
+	/* Return how many, as vcpu_get_msrs(). */
+	int (*get_msrs)(
+	    struct vcpu *vcpu, struct vcpu_msr *msrs, uint32_t count);
+	int (*set_msrs)(
+	    struct vcpu *vcpu, const struct vcpu_msr *msrs, uint32_t count);
+
+	/* The MSRs of vcpu_reset with their values; returns how many. */
+	uint32_t (*reset_msrs)(struct vcpu_msr *msrs, uint32_t max);
+	int (*get_pending)(struct vcpu *vcpu, struct vmm_pending *pending);
+	int (*set_pending)(
+	    struct vcpu *vcpu, const struct vmm_pending *pending);
+
+	/* chips_set checks what is in it; *clock is the clock's time. */
+	size_t (*chips_size)(struct vm *vm);
+	int (*chips_get)(struct vm *vm, void *chips);
+	int (*chips_set)(
+	    struct vm *vm, const void *chips, size_t len, uint64_t *clock);
+	/* Of the VM (vcpu NULL) or of a vCPU.  Adds its descriptions to the
+	 * table, with the VM's lock held. */
+	int (*stats_describe)(
+	    struct vm *vm, struct vcpu *vcpu, struct stats_table *table);
+	/* The first n of what it described; any thread, no lock. */
+	int (*stats_read)(
+	    struct vm *vm, struct vcpu *vcpu, uint64_t *values, size_t n);
 };
 
 extern const struct vmm_backend vmm_backend_kvm;

@@ -147,15 +147,22 @@ cpuid_put(struct cpuid_set *set, const struct cpuid_leaf *leaf)
 		set->leaf[set->count++] = *leaf;
 }
 
-/* How many APIC id bits ncpus cores take. */
+/* How many bits of an APIC id n of something take. */
 static uint32_t
-cpuid_core_bits(uint32_t ncpus)
+cpuid_bits(uint32_t n)
 {
 	uint32_t bits = 0;
 
-	while ((1U << bits) < ncpus)
+	while ((1U << bits) < n)
 		bits++;
 	return bits;
+}
+
+/* vCPUs of a socket. */
+static uint32_t
+cpuid_per_socket(const struct cpuid_context *ctx)
+{
+	return ctx->cores * ctx->threads;
 }
 
 /* Replaces the bits [hi:lo] of *reg. */
@@ -175,20 +182,21 @@ cpuid_basic(struct cpuid_set *set, const struct cpuid_context *ctx)
 	if (l == NULL)
 		return;
 	cpuid_field(&l->reg[CPUID_EBX], 31, 24, ctx->id);
-	cpuid_field(
-	    &l->reg[CPUID_EBX], 23, 16, 1U << cpuid_core_bits(ctx->ncpus));
-	cpuid_field(&l->reg[CPUID_EDX], 28, 28, ctx->ncpus > 1);
+	cpuid_field(&l->reg[CPUID_EBX], 23, 16,
+	    1U << cpuid_bits(cpuid_per_socket(ctx)));
+	cpuid_field(&l->reg[CPUID_EDX], 28, 28, cpuid_per_socket(ctx) > 1);
 	/* Both are done by the LAPIC in the kernel, or by nobody. */
-	cpuid_field(&l->reg[CPUID_ECX], 21, 21, ctx->irqchip);
+	cpuid_field(
+	    &l->reg[CPUID_ECX], 21, 21, ctx->irqchip && !ctx->no_x2apic);
 	cpuid_field(&l->reg[CPUID_ECX], 24, 24, ctx->irqchip);
 }
 
-/* Caches: level 3 and up is shared by all cores, the others by none. */
+/* Caches: level 3 and up is shared by a socket, the others by a core. */
 static void
 cpuid_caches(struct cpuid_set *set, const struct cpuid_context *ctx)
 {
 	struct cpuid_leaf *l;
-	uint32_t i, ids = 1U << cpuid_core_bits(ctx->ncpus), level;
+	uint32_t i, ids = 1U << cpuid_bits(cpuid_per_socket(ctx)), level;
 
 	for (i = 0; i < set->count; i++) {
 		l = &set->leaf[i];
@@ -197,23 +205,26 @@ cpuid_caches(struct cpuid_set *set, const struct cpuid_context *ctx)
 		if ((l->reg[CPUID_EAX] & 0x1f) == 0)
 			continue; /* no more caches */
 		level = (l->reg[CPUID_EAX] >> 5) & 7;
-		cpuid_field(
-		    &l->reg[CPUID_EAX], 25, 14, level >= 3 ? ids - 1 : 0);
+		cpuid_field(&l->reg[CPUID_EAX], 25, 14,
+		    level >= 3 ? ids - 1 : ctx->threads - 1);
 		if (l->leaf == 0x4)
-			cpuid_field(&l->reg[CPUID_EAX], 31, 26, ids - 1);
+			cpuid_field(&l->reg[CPUID_EAX], 31, 26,
+			    (1U << cpuid_bits(ctx->cores)) - 1);
 	}
 }
 
-/* Leaf 0xb: one thread per core, ncpus cores per package (x2APIC ids). */
+/* Leaf 0xb: how many bits of the x2APIC id name thread and core. */
 static void
 cpuid_topology(struct cpuid_set *set, const struct cpuid_context *ctx)
 {
 	struct cpuid_leaf *l = cpuid_find(set, 0x0, 0);
 	struct cpuid_leaf level[] = {
-		{ 0xb, 0, true, { 0, 1, 0x100, ctx->id } },
-		{ 0xb, 1, true,
-		    { cpuid_core_bits(ctx->ncpus), ctx->ncpus, 0x201,
+		{ 0xb, 0, true,
+		    { cpuid_bits(ctx->threads), ctx->threads, 0x100,
 			ctx->id } },
+		{ 0xb, 1, true,
+		    { cpuid_bits(cpuid_per_socket(ctx)), cpuid_per_socket(ctx),
+			0x201, ctx->id } },
 		{ 0xb, 2, true, { 0, 0, 2, ctx->id } },
 	};
 	size_t i;
@@ -225,29 +236,33 @@ cpuid_topology(struct cpuid_set *set, const struct cpuid_context *ctx)
 		cpuid_put(set, &level[i]);
 }
 
-/* AMD's own: core count, and extended APIC id. */
+/* AMD's own: core count, and extended APIC id; a socket is a node. */
 static void
 cpuid_amd(struct cpuid_set *set, const struct cpuid_context *ctx)
 {
+	uint32_t in_socket = ctx->id % cpuid_per_socket(ctx);
 	struct cpuid_leaf *l;
 
 	l = cpuid_find(set, 0x80000008, 0);
 	if (l != NULL) {
+		cpuid_field(&l->reg[CPUID_ECX], 15, 12,
+		    cpuid_bits(cpuid_per_socket(ctx)));
 		cpuid_field(
-		    &l->reg[CPUID_ECX], 15, 12, cpuid_core_bits(ctx->ncpus));
-		cpuid_field(&l->reg[CPUID_ECX], 7, 0, ctx->ncpus - 1);
+		    &l->reg[CPUID_ECX], 7, 0, cpuid_per_socket(ctx) - 1);
 	}
 	l = cpuid_find(set, 0x8000001e, 0);
 	if (l != NULL) {
 		l->reg[CPUID_EAX] = ctx->id;
-		l->reg[CPUID_EBX] = ctx->id & 0xff; /* core; 1 thread */
-		l->reg[CPUID_ECX] = 0; /* one node */
+		l->reg[CPUID_EBX] =
+		    in_socket / ctx->threads | (ctx->threads - 1) << 8;
+		l->reg[CPUID_ECX] = ctx->id / cpuid_per_socket(ctx);
 		l->reg[CPUID_EDX] = 0;
 	}
 	l = cpuid_find(set, 0x80000001, 0);
 	if (l != NULL) /* CmpLegacy: HTT means cores, not threads */
 		cpuid_field(&l->reg[CPUID_ECX], 1, 1,
-		    ctx->ncpus > 1 && cpuid_find(set, 0x8000001e, 0) != NULL);
+		    cpuid_per_socket(ctx) > 1 &&
+			cpuid_find(set, 0x8000001e, 0) != NULL);
 }
 
 /*

@@ -28,9 +28,11 @@ struct cpuid_set {
 /* The vCPU that the answers are for. */
 struct cpuid_context {
 	uint32_t id; /* also its APIC id */
-	uint32_t ncpus; /* one socket, one thread per core */
+	uint32_t ncpus;
 	uint32_t tsc_khz; /* 0: unknown */
 	bool irqchip; /* LAPIC in the kernel: x2APIC and TSC deadline */
+	bool no_x2apic; /* not even then */
+	uint32_t cores, threads; /* per socket, per core; ids without gaps */
 };
 
 /* Turns what the host can give into what the guest gets, in place. */

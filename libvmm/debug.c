@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a vCPU exits for on a debugger's behalf: one setting per vCPU, which
- * the capability mtrap_exit and the gdb stub share; and the FPU, which mostly
+ * the capability mtrap_exit and the gdb server share; and the FPU, which mostly
  * debuggers look at.  In the vCPU's thread, or while it stands.
  */
 #include <errno.h>

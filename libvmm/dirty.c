@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "dirty.h"
 #include "handle.h"
 #include "vmm.h"
 
@@ -23,8 +24,21 @@ dirty_set(struct vm *vm, struct memmap_region *r, bool on)
 	return -1;
 }
 
+bool
+dirty_is_on(struct vm *vm)
+{
+	bool on = false;
+	int i;
+
+	pthread_mutex_lock(&vm->lock);
+	for (i = 0; i < vm->map.count; i++)
+		on = on || vm->map.region[i].dirty_log;
+	pthread_mutex_unlock(&vm->lock);
+	return on;
+}
+
 int
-vm_dirty_enable(struct vm *vm, bool on)
+dirty_enable(struct vm *vm, bool on)
 {
 	bool found = false;
 	int i, rc = 0;
@@ -44,12 +58,30 @@ vm_dirty_enable(struct vm *vm, bool on)
 	return rc;
 }
 
+/* A snapshot needs the log for itself. */
+static int
+dirty_check(struct vm *vm)
+{
+	if (atomic_load(&vm->snapshot) == NULL)
+		return 0;
+	errno = EBUSY;
+	return -1;
+}
+
+int
+vm_dirty_enable(struct vm *vm, bool on)
+{
+	return dirty_check(vm) == -1 ? -1 : dirty_enable(vm, on);
+}
+
 int
 vm_dirty_get(struct vm *vm, uint64_t gpa, uint64_t *bitmap, size_t words)
 {
 	const struct memmap_region *r;
 	int rc = -1;
 
+	if (dirty_check(vm) == -1)
+		return -1;
 	pthread_mutex_lock(&vm->lock);
 	r = memmap_find(&vm->map, gpa);
 	if (r == NULL || r->gpa != gpa || !r->dirty_log)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The two handles of libvmm, as its own files see them.  lock guards memory,
- * routes and the making of the chips; running a vCPU takes no lock.
+ * routes, the making of the chips and of the tables of statistics; running a
+ * vCPU takes no lock.
  */
 #ifndef HANDLE_H
 #define HANDLE_H
@@ -14,8 +15,11 @@
 
 #include "backend.h"
 #include "cpuid.h"
+#include "deadline.h"
+#include "devmem.h"
 #include "memmap.h"
 #include "route.h"
+#include "stats.h"
 #include "vmm.h"
 
 struct vm {
@@ -26,9 +30,33 @@ struct vm {
 	atomic_bool has_chips;
 	int memory_fd; /* -1: no RAM yet */
 	struct memmap map;
+	struct devmem *devmem;
+	unsigned int memflags; /* VM_MEM_F_* */
+	uint64_t lowmem_limit;
+	atomic_uint readonly; /* regions that the guest may not write */
 	struct route_table routes;
+	_Atomic(struct vm_snapshot *) snapshot; /* has the log to itself */
 	struct cpuid_set cpuid; /* what the host can give */
+	uint32_t cores, threads; /* per socket, per core */
+	atomic_int suspend_how; /* enum vm_suspend_how */
+	_Atomic(uint64_t) suspended; /* vCPUs whose run ended for it */
+	bool has_saved_clock;
+	uint64_t saved_clock; /* of the last vm_set_chips(), in ns */
 	_Atomic(struct vcpu *) vcpus[VMM_MAX_VCPUS];
+	_Atomic(struct stats_table *) stats[2]; /* of the VM, of its vCPUs */
+	atomic_bool stats_time;
+};
+
+/* Why a run must end: once, or as long as it is set. */
+#define VCPU_STOP_CANCEL 0x1U /* once: the run that sees it takes it */
+#define VCPU_STOP_DEADLINE 0x2U /* of this run, which clears it */
+#define VCPU_STOP_CPU 0x4U /* vm_suspend_cpu() */
+#define VCPU_STOP_VM 0x8U /* vm_suspend() */
+
+enum vcpu_x2apic {
+	X2APIC_OFFERED, /* by CPUID; off */
+	X2APIC_ON,
+	X2APIC_HIDDEN
 };
 
 struct vcpu {
@@ -37,19 +65,29 @@ struct vcpu {
 	struct vm *vm;
 	uint32_t id;
 	/*
-	 * runner is the pthread_t inside vcpu_run, 0 if none; cancel asks the
-	 * run to end.  Runner: store runner, load cancel.  Canceller: store
-	 * cancel, load runner.  Sequentially consistent, so that one of the
-	 * two always sees the other.
+	 * runner is the pthread_t inside vcpu_run, 0 if none; stop asks the
+	 * run to end (VCPU_STOP_*).  Runner: store runner, load stop.
+	 * Canceller: store stop, load runner.  Sequentially consistent, so
+	 * that one of the two always sees the other.
 	 */
 	_Atomic(uintptr_t) runner;
-	atomic_bool cancel;
+	atomic_uint stop;
+	struct deadline deadline;
 	int pin; /* host CPU + 1; 0: none */
 	cpu_set_t unpinned; /* what the thread had before */
+	atomic_bool active; /* may run */
+	enum vcpu_x2apic x2apic;
 	struct vcpu_debug debug; /* what it exits for */
+	struct stats_vcpu stats;
 };
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */
 int vm_need_chips(struct vm *vm);
+
+/* Whether the run must end, and by what exit; takes a cancel. */
+bool vcpu_stopped(struct vcpu *vcpu, struct vm_exit *exit);
+
+/* Asks the run in progress or the next one to end, because of stop. */
+int vcpu_stop(struct vcpu *vcpu, unsigned int stop);
 
 #endif /* HANDLE_H */

@@ -15,6 +15,13 @@
 #define MEMMAP_PAGE 4096ULL
 #define MEMMAP_TOP (1ULL << 52) /* no guest physical address beyond */
 
+/* What is behind a region. */
+enum memmap_backing {
+	MEMMAP_OWN, /* memory of our own */
+	MEMMAP_FILE, /* a file, which its owner may cut short */
+	MEMMAP_DEVICE /* no memory: a read may mean something */
+};
+
 struct memmap_region {
 	uint64_t gpa;
 	uint64_t len;
@@ -22,8 +29,10 @@ struct memmap_region {
 	uint64_t offset; /* of RAM: in the memory descriptor */
 	uint32_t slot;
 	int prot; /* VMM_PROT_*, the guest's */
+	enum memmap_backing backing;
 	bool host_write; /* the host's view can be written */
 	bool ram;
+	bool borrowed; /* host belongs to a named segment */
 	bool dirty_log; /* the backend notes the guest's writes */
 };
 

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "memory.h"
+#include "snapshot.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U /* Linux 6.3 */
@@ -44,34 +46,55 @@ memory_reserve(size_t len)
 	return p + head;
 }
 
-/* Maps fd (or fresh memory) into the host, kept out of core files. */
-static uint8_t *
-memory_host_map(uint64_t len, int fd, uint64_t off, int prot)
+int
+memory_keep(void *host, uint64_t len, unsigned int flags, unsigned int old)
 {
-	int flags = fd == -1 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	unsigned int change = flags ^ old;
+	bool incore = (flags & VM_MEM_F_INCORE) != 0;
+
+	if ((change & VM_MEM_F_INCORE) != 0 &&
+	    madvise(host, len, incore ? MADV_DODUMP : MADV_DONTDUMP) == -1)
+		return -1;
+	if ((change & VM_MEM_F_WIRED) == 0)
+		return 0;
+	return (flags & VM_MEM_F_WIRED) != 0 ? mlock(host, len)
+					     : munlock(host, len);
+}
+
+uint8_t *
+memory_host_map(
+    unsigned int flags, uint64_t len, int fd, uint64_t off, int prot)
+{
+	int how = fd == -1 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, err;
 	void *at = NULL, *p;
 
 	if (len >= HUGE_ALIGN) {
 		at = memory_reserve(len);
 		if (at == NULL)
 			return NULL;
-		flags |= MAP_FIXED;
+		how |= MAP_FIXED;
 	}
-	p = mmap(at, len, prot, flags, fd, (off_t)off);
+	p = mmap(at, len, prot, how, fd, (off_t)off);
 	if (p == MAP_FAILED) {
-		int err = errno;
-
+		err = errno;
 		if (at != NULL)
 			munmap(at, len);
 		errno = err;
 		return NULL;
 	}
-	(void)madvise(p, len, MADV_DONTDUMP);
+	/* Without this a core file is large, and nothing else. */
+	if ((flags & VM_MEM_F_INCORE) == 0)
+		(void)madvise(p, len, MADV_DONTDUMP);
+	if ((flags & VM_MEM_F_WIRED) != 0 && mlock(p, len) == -1) {
+		err = errno;
+		munmap(p, len);
+		errno = err;
+		return NULL;
+	}
 	return p;
 }
 
-/* Checks, maps and registers one region; the VM's lock is held. */
-static int
+int
 memory_add(struct vm *vm, struct memmap_region *r, int fd)
 {
 	int prot = PROT_READ | (r->host_write ? PROT_WRITE : 0), err;
@@ -81,16 +104,22 @@ memory_add(struct vm *vm, struct memmap_region *r, int fd)
 		errno = err;
 		return -1;
 	}
-	r->host = memory_host_map(r->len, fd, r->offset, prot);
-	if (r->host == NULL)
-		return -1;
+	if (!r->borrowed) {
+		r->host =
+		    memory_host_map(vm->memflags, r->len, fd, r->offset, prot);
+		if (r->host == NULL)
+			return -1;
+	}
 	r->slot = memmap_free_slot(&vm->map);
 	if (vm->be->slot_set(vm, r) == -1) {
 		err = errno;
-		munmap(r->host, r->len);
+		if (!r->borrowed)
+			munmap(r->host, r->len);
 		errno = err;
 		return -1;
 	}
+	if ((r->prot & VMM_PROT_WRITE) == 0)
+		atomic_fetch_add(&vm->readonly, 1);
 	memmap_add(&vm->map, r);
 	return 0;
 }
@@ -103,12 +132,14 @@ memory_drop(struct vm *vm, const struct memmap_region *r)
 	if (vm->be->slot_clear(vm, r) == -1)
 		return -1;
 	memmap_remove(&vm->map, r);
-	munmap(gone.host, gone.len);
+	if ((gone.prot & VMM_PROT_WRITE) == 0)
+		atomic_fetch_sub(&vm->readonly, 1);
+	if (!gone.borrowed)
+		munmap(gone.host, gone.len);
 	return 0;
 }
 
-/* A memfd of exactly bytes bytes that nobody can resize. */
-static int
+int
 memory_sealed_fd(uint64_t bytes)
 {
 	static const char name[] = "guest-memory";
@@ -135,7 +166,7 @@ memory_sealed_fd(uint64_t bytes)
 static int
 memory_add_ram(struct vm *vm, uint64_t bytes, int fd)
 {
-	uint64_t low = bytes < VMM_LOWMEM_END ? bytes : VMM_LOWMEM_END;
+	uint64_t low = bytes < vm->lowmem_limit ? bytes : vm->lowmem_limit;
 	struct memmap_region r = { .len = low,
 		.prot = VMM_PROT_ALL,
 		.host_write = true,
@@ -252,13 +283,15 @@ vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len)
 
 /* Whether [off, off+len) is all in fd: a page beyond the end is a SIGBUS. */
 static int
-memory_check_fd(int fd, uint64_t off, uint64_t len)
+memory_check_fd(
+    int fd, uint64_t off, uint64_t len, enum memmap_backing *backing)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
 		return errno;
-	if (!S_ISREG(st.st_mode))
+	*backing = S_ISREG(st.st_mode) ? MEMMAP_FILE : MEMMAP_DEVICE;
+	if (*backing == MEMMAP_DEVICE)
 		return 0;
 	if (off > (uint64_t)st.st_size || len > (uint64_t)st.st_size - off)
 		return EINVAL;
@@ -276,7 +309,7 @@ vm_map_memory(
 		.host_write = fd == -1 || (prot & VMM_PROT_WRITE) != 0 };
 	int rc;
 
-	if (fd >= 0 && (rc = memory_check_fd(fd, off, len)) != 0) {
+	if (fd >= 0 && (rc = memory_check_fd(fd, off, len, &r.backing)) != 0) {
 		errno = rc;
 		return -1;
 	}
@@ -331,6 +364,7 @@ vm_map_gpa(struct vm *vm, uint64_t gpa, size_t len)
 static void
 memory_copy(struct vm *vm, uint64_t gpa, uint8_t *buf, size_t len, bool in)
 {
+	struct vm_snapshot *snapshot = atomic_load(&vm->snapshot);
 	const struct memmap_region *r;
 	uint64_t at, n;
 
@@ -340,9 +374,11 @@ memory_copy(struct vm *vm, uint64_t gpa, uint8_t *buf, size_t len, bool in)
 		n = r->len - at;
 		if (n > len)
 			n = len;
-		if (in)
+		if (in) {
 			memcpy(r->host + at, buf, n);
-		else
+			if (snapshot != NULL)
+				snapshot_written(snapshot, gpa, n);
+		} else
 			memcpy(buf, r->host + at, n);
 		gpa += n;
 		buf += n;

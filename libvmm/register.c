@@ -16,7 +16,7 @@ enum register_group {
 	GROUP_SREGS, /* a u64 in struct vcpu_sregs */
 	GROUP_SEG, /* a struct vcpu_seg in struct vcpu_sregs */
 	GROUP_TABLE, /* a struct vcpu_table in struct vcpu_sregs */
-	GROUP_DEBUG, /* a u64 in struct vmm_debugregs */
+	GROUP_DEBUG, /* a u64 in struct vcpu_debugregs */
 };
 
 struct register_row {
@@ -40,9 +40,9 @@ struct register_row {
 	{                                                   \
 		GROUP_TABLE, offsetof(struct vcpu_sregs, m) \
 	}
-#define D(m)                                                   \
-	{                                                      \
-		GROUP_DEBUG, offsetof(struct vmm_debugregs, m) \
+#define D(m)                                                    \
+	{                                                       \
+		GROUP_DEBUG, offsetof(struct vcpu_debugregs, m) \
 	}
 
 static const struct register_row register_rows[VM_REG_LAST] = {
@@ -99,7 +99,7 @@ static const struct register_row register_rows[VM_REG_LAST] = {
 union register_file {
 	struct vcpu_regs regs;
 	struct vcpu_sregs sregs;
-	struct vmm_debugregs debug;
+	struct vcpu_debugregs debug;
 	uint8_t bytes[1];
 };
 

@@ -12,6 +12,7 @@
 #include "vmm.h"
 
 #define PAGE_SIZE 4096ULL
+#define VECTOR_PF 14
 #define CPUID_1GB_PAGES (1U << 26)
 
 static bool
@@ -86,6 +87,37 @@ vm_gla2gpa_nofault(struct vcpu *vcpu, const struct vm_guest_paging *paging,
 	    translate_begin(vcpu, paging, &w) == -1)
 		return -1;
 	return paging_translate(&w, gla, prot, gpa, fault);
+}
+
+/* Puts the fault into the guest, as its own access would have got it. */
+static int
+translate_inject(struct vcpu *vcpu, uint64_t gla, const struct vm_fault *fault)
+{
+	struct vcpu_sregs s;
+
+	if (vm_inject_event2(
+		vcpu, VM_HW_EXCEPTION, fault->vector, fault->error_code) == -1)
+		return -1;
+	if (fault->vector != VECTOR_PF)
+		return 0;
+	if (vcpu->be->get_sregs(vcpu, &s) == -1)
+		return -1;
+	s.cr2 = gla;
+	return vcpu->be->set_sregs(vcpu, &s);
+}
+
+int
+vm_gla2gpa(struct vcpu *vcpu, const struct vm_guest_paging *paging,
+    uint64_t gla, int prot, uint64_t *gpa, struct vm_fault *fault)
+{
+	if (vm_gla2gpa_nofault(vcpu, paging, gla, prot, gpa, fault) == 0)
+		return 0;
+	if (errno == EFAULT && fault->vector != 0) {
+		if (translate_inject(vcpu, gla, fault) == -1)
+			return -1;
+		errno = EFAULT;
+	}
+	return -1;
 }
 
 /* One pass over the pages: buf NULL only looks. */

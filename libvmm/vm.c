@@ -18,7 +18,7 @@ vm_params_check(const struct vm_params *p)
 {
 	if (p->size != sizeof(*p) || p->ncpus == 0 ||
 	    p->ncpus > VMM_MAX_VCPUS ||
-	    (p->flags & ~(VM_IRQCHIP | VM_PIT)) != 0 ||
+	    (p->flags & ~(VM_IRQCHIP | VM_PIT | VM_ACTIVATE)) != 0 ||
 	    (p->flags & (VM_IRQCHIP | VM_PIT)) == VM_PIT) {
 		errno = EINVAL;
 		return -1;
@@ -26,8 +26,29 @@ vm_params_check(const struct vm_params *p)
 	return 0;
 }
 
-int
-vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp)
+/* All but what the backend has; close_fd: its descriptor is ours. */
+static void
+vm_free(struct vm *vm, bool close_fd)
+{
+	int i;
+
+	/* The VM first: unmapping memory that it knows costs it more. */
+	vm->be->vm_destroy(vm, close_fd);
+	for (i = 0; i < vm->map.count; i++)
+		if (!vm->map.region[i].borrowed)
+			munmap(vm->map.region[i].host, vm->map.region[i].len);
+	devmem_free_all(vm);
+	if (vm->memory_fd != -1)
+		close(vm->memory_fd);
+	for (i = 0; i < 2; i++)
+		stats_table_free(atomic_load(&vm->stats[i]));
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}
+
+/* With vm_fd -1 a new one, else that of vm_fd, taken if all goes well. */
+static int
+vm_new(int kvm_fd, int vm_fd, const struct vm_params *params, struct vm **vmp)
 {
 	struct vm *vm;
 	int err;
@@ -40,8 +61,11 @@ vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp)
 	vm->be = &vmm_backend_kvm;
 	vm->params = *params;
 	vm->memory_fd = -1;
+	vm->lowmem_limit = VMM_LOWMEM_END;
+	vm->cores = params->ncpus;
+	vm->threads = 1;
 	pthread_mutex_init(&vm->lock, NULL);
-	if (vm->be->vm_create(vm, kvm_fd) == -1) {
+	if (vm->be->vm_create(vm, kvm_fd, vm_fd) == -1) {
 		err = errno;
 		pthread_mutex_destroy(&vm->lock);
 		free(vm);
@@ -51,12 +75,28 @@ vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp)
 	if (params->memory_bytes != 0 &&
 	    vm_setup_memory(vm, params->memory_bytes) == -1) {
 		err = errno;
-		vm_destroy(vm);
+		vm_free(vm, vm_fd == -1);
 		errno = err;
 		return -1;
 	}
 	*vmp = vm;
 	return 0;
+}
+
+int
+vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp)
+{
+	return vm_new(kvm_fd, -1, params, vmp);
+}
+
+int
+vm_open(int kvm_fd, int vm_fd, const struct vm_params *params, struct vm **vmp)
+{
+	if (vm_fd < 0) {
+		errno = EBADF;
+		return -1;
+	}
+	return vm_new(kvm_fd, vm_fd, params, vmp);
 }
 
 void
@@ -68,14 +108,7 @@ vm_destroy(struct vm *vm)
 		return;
 	for (i = 0; i < VMM_MAX_VCPUS; i++)
 		vcpu_close(atomic_load(&vm->vcpus[i]));
-	/* The VM first: unmapping memory that it knows costs it more. */
-	vm->be->vm_destroy(vm);
-	for (i = 0; i < vm->map.count; i++)
-		munmap(vm->map.region[i].host, vm->map.region[i].len);
-	if (vm->memory_fd != -1)
-		close(vm->memory_fd);
-	pthread_mutex_destroy(&vm->lock);
-	free(vm);
+	vm_free(vm, true);
 }
 
 int

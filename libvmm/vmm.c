@@ -9,13 +9,40 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "deadline.h"
 
 #define KVM_DEVICE "/dev/kvm"
 
 int
+vmm_check(int fd)
+{
+	return vmm_backend_kvm.host_check(fd);
+}
+
+int
 vmm_open(const char *path)
 {
-	return open(path != NULL ? path : KVM_DEVICE, O_RDWR | O_CLOEXEC);
+	int fd, err;
+
+	fd = open(path != NULL ? path : KVM_DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	if (vmm_check(fd) == -1) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
+}
+
+int
+vmm_msr_list(int kvm_fd, uint32_t *indices, uint32_t max)
+{
+	return vmm_backend_kvm.host_msrs(kvm_fd, indices, max);
 }
 
 const char *
@@ -40,6 +67,15 @@ vmm_open_hint(int err)
 		{ EPERM,
 		    "the host forbids the KVM device here: allow it in the "
 		    "container's device list" },
+		{ ENOTTY,
+		    "that is not the KVM device: give the path of it, or a "
+		    "descriptor of it" },
+		{ EPROTO,
+		    "the KVM device speaks another version of the interface "
+		    "than 12: this kernel is too old" },
+		{ EIO,
+		    "that VM was made by another process, and KVM serves it "
+		    "there only: pass on the KVM device instead" },
 		{ EMFILE, "too many open files: raise the limit" },
 	};
 	size_t i;
@@ -52,15 +88,18 @@ vmm_open_hint(int err)
 
 /* A signal that is ignored interrupts nothing, so there must be a handler. */
 static void
-vmm_cancel_signal(int signo)
+vmm_cancel_signal(int signo, siginfo_t *info, void *context)
 {
 	(void)signo;
+	(void)context;
+	deadline_signal(info);
 }
 
 int
 vmm_cancel_signal_init(int signo)
 {
-	struct sigaction sa = { .sa_handler = vmm_cancel_signal };
+	struct sigaction sa = { .sa_sigaction = vmm_cancel_signal,
+		.sa_flags = SA_SIGINFO };
 
 	sigemptyset(&sa.sa_mask);
 	return sigaction(signo != 0 ? signo : SIGRTMIN, &sa, NULL);
@@ -80,6 +119,9 @@ vm_exit_name(enum vm_exit_reason reason)
 		[VM_EXIT_IRQ_WINDOW] = "interrupt window",
 		[VM_EXIT_INTERNAL_ERROR] = "internal error",
 		[VM_EXIT_FAIL_ENTRY] = "failed entry",
+		[VM_EXIT_DEADLINE] = "deadline",
+		[VM_EXIT_ACCESS] = "forbidden memory access",
+		[VM_EXIT_SUSPENDED] = "suspended",
 		[VM_EXIT_UNKNOWN] = "unknown",
 	};
 

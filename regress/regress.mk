@@ -13,7 +13,7 @@ FAULTY = $(O)/$(if $(FAULT),,fault/)regress/guest/g_fault
 SANDBOX = $(call programs,regress/sandbox/s_*.c)
 REPLAY = $(patsubst regress/fuzz/fuzz_%.c,$(O)/regress/fuzz/replay_%,$(wildcard regress/fuzz/fuzz_*.c))
 BENCH = $(call programs,regress/bench/bench_*.c)
-TOOLS = $(call programs,regress/lib/*.c) $(O)/gen/gdb.bin
+TOOLS = $(call programs,regress/lib/*.c)
 CONFCHECK = $(O)/regress/config/confcheck
 LINK_TEST = $(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL)
 
@@ -23,17 +23,17 @@ $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 
 # What gdb is tried on keeps its symbols: two sections at the top of the
 # address space, and the same flat.
-$(O)/gen/gdb.elf: regress/guest/gdb.S
+$(O)/gen/guest_gdb.elf: regress/guest/gdb.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
 	$(Q)$(CC) -nostdlib -static -g -Wl,-Ttext=0xffffffff80001000 \
 	    -Wl,-Tdata=0xffffffff80003000 -Wl,--build-id=none \
 	    -Wl,-z,noexecstack -o $@ $<
-$(O)/gen/gdb.bin: $(O)/gen/gdb.elf
+$(O)/gen/guest_gdb.bin: $(O)/gen/guest_gdb.elf
 	$(Q)objcopy -O binary $< $@
 
 # A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
-GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(filter-out %/gdb.S,$(wildcard regress/guest/*.S)))
+GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
 $(O)/gen/guest_%.bin: regress/guest/%.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
@@ -83,14 +83,14 @@ $(O)/regress/lib/%: regress/lib/%.c
 	$(LINK_TEST) -o $@ $<
 
 # But for these: they ask libvmm.
-$(O)/regress/lib/kvmspeed $(O)/regress/lib/gdbguest: $(O)/regress/lib/%: regress/lib/%.c $(call archive,libvmm)
+$(O)/regress/lib/kvmspeed $(O)/regress/lib/gdbguest: $(O)/regress/lib/%: regress/lib/%.c $(call archive,libvmm) | $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $^ -lpthread
 
-# And this one, which is vmd with two of its functions led astray.
+# And this one, which is vmd with some of its functions led astray.
 $(O)/regress/lib/badvmd: regress/lib/badvmd.c $(O)/vmd/main.o $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn -o $@ $< \
+	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn,--wrap=boot_load -o $@ $< \
 	    $(O)/vmd/main.o $(VMD_LINK)
 
 $(CONFCHECK): regress/config/confcheck.c $(LIBS)
@@ -129,8 +129,9 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 	@regress/suite library
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
-TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel guest/g_debugger \
-	guest/g_irq guest/g_notify guest/g_smp guest/g_vcpus)
+TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel \
+	guest/g_cpuset guest/g_deadline guest/g_debugger guest/g_gdb guest/g_irq \
+	guest/g_notify guest/g_smp guest/g_stats guest/g_vcpus)
 tsan-programs: $(TSAN)
 
 # vm.conf: every pass-*.conf and fail-*.conf with its exact messages.
@@ -172,6 +173,14 @@ bench: ## speed and size against the peers; ROW=name for one row
 bench-built: all assets $(TOOLS) $(BENCH)
 	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/bench/run $(ROW)
 
+check-crash: ## crash(8) on dumps of Debian's kernel; fetches 280 MB of debug symbols once
+	@regress/deps build test crash
+	@regress/host/kernels $(KERNELS)
+	@regress/crash/symbols $(KERNELS)
+	@$(MAKE) --no-print-directory check-crash-built
+check-crash-built: all assets $(TOOLS)
+	@VMD="$(VMD)" VMCTL="$(VMCTL)" regress/run -t 900 regress/crash/crash.sh
+
 docs: ## writes the parts of README.md and PROTOCOL.md that are made from the source
 	@regress/docs/generate -w
 
@@ -188,4 +197,4 @@ fuzz: ## TARGET=name SECONDS=n: libFuzzer on one target
 
 .PHONY: faulty docs unit config update-ok guest library unit-programs tsan-programs assets \
 	test suite demo demo-built lint \
-	lint-checks bench bench-built fuzz
+	lint-checks bench bench-built check-crash check-crash-built fuzz

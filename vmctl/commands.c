@@ -86,6 +86,14 @@ static const struct command commands[] = {
 	    .run = start_run,
 	},
 	{
+	    .name = "stats",
+	    .args = "[-j] [id]",
+	    .help = "Show the counters of running VMs, or of one and its CPUs.",
+	    .needs = NEEDS_SOCKET,
+	    .parse = stats_parse,
+	    .run = stats_run,
+	},
+	{
 	    .name = "status",
 	    .alias = "show",
 	    .args = "[-jr] [id]",

@@ -83,6 +83,9 @@ int start_parse(struct request *request, int argc, char *argv[]);
 int start_run(struct request *request, struct client *client);
 /* NULL is accepted. */
 void start_free(struct start *start);
+/* cmd_stats.c */
+int stats_parse(struct request *request, int argc, char *argv[]);
+int stats_run(struct request *request, struct client *client);
 /* cmd_status.c */
 int status_parse(struct request *request, int argc, char *argv[]);
 int status_run(struct request *request, struct client *client);

@@ -86,7 +86,8 @@ tty_check(const char *tty)
 static int
 texts_check(const struct reply *reply)
 {
-	const char *name, *tty;
+	const char *name, *tty = "";
+	size_t max = VMD_NAME_MAX;
 
 	if (reply->type == MSG_STATUS_VM) {
 		name = reply->body.vm.name;
@@ -94,10 +95,12 @@ texts_check(const struct reply *reply)
 	} else if (reply->type == MSG_RESULT) {
 		name = reply->body.result.name;
 		tty = reply->body.result.tty;
+	} else if (reply->type == MSG_STATS_ROW) {
+		name = reply->body.stats.name;
+		max = VMD_STAT_MAX;
 	} else
 		return 0;
-	return text_check(name, VMD_NAME_MAX) == -1 || tty_check(tty) == -1 ? -1
-									    : 0;
+	return text_check(name, max) == -1 || tty_check(tty) == -1 ? -1 : 0;
 }
 
 int
@@ -128,6 +131,10 @@ reply_decode(struct reply *reply, uint32_t type, const void *data, size_t len,
 	if (tail != 0)
 		memcpy(reply->detail, (const char *)data + payload, tail);
 	reply_clean(reply->detail);
+	if (type == MSG_STATS_ROW && reply->body.stats.vcpus > VMD_CPUS_MAX) {
+		*reason = "more vCPUs than there can be";
+		return -1;
+	}
 	if (texts_check(reply) == -1) {
 		*reason = "message with a malformed name";
 		return -1;

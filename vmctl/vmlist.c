@@ -46,6 +46,11 @@ vmlist_take(struct vmlist *list, const struct reply *reply)
 			warnx("bad answer from vmd: no list of VMs");
 		return -1;
 	}
+	if (reply->type != MSG_STATUS_VM) {
+		warnx("bad answer from vmd: %s in a list of VMs",
+		    reply_type_name(reply->type));
+		return -1;
+	}
 	if (list->count == VMLIST_MAX) {
 		warnx("bad answer from vmd: the list of VMs does not end");
 		return -1;

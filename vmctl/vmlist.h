@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The VMs the daemon knows, as status, console and stop -a see them.
+ * The VMs the daemon knows, as status, console, stats and stop -a see them.
  */
 #ifndef VMLIST_H
 #define VMLIST_H

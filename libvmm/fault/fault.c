@@ -67,6 +67,12 @@ fault_ftruncate(int fd, off_t len)
 	return vmm_fault() ? -1 : ftruncate(fd, len);
 }
 
+off_t
+fault_lseek(int fd, off_t off, int whence)
+{
+	return vmm_fault() ? -1 : lseek(fd, off, whence);
+}
+
 int
 fault_memfd_create(const char *name, unsigned int flags)
 {
@@ -77,6 +83,12 @@ int
 fault_madvise(void *addr, size_t len, int advice)
 {
 	return vmm_fault() ? -1 : madvise(addr, len, advice);
+}
+
+int
+fault_mlock(const void *addr, size_t len)
+{
+	return vmm_fault() ? -1 : mlock(addr, len);
 }
 
 int
@@ -103,10 +115,35 @@ fault_write(int fd, const void *buf, size_t len)
 	return vmm_fault() ? -1 : write(fd, buf, len);
 }
 
+ssize_t
+fault_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	return vmm_fault() ? -1 : pwrite(fd, buf, len, off);
+}
+
+off_t
+fault_lseek(int fd, off_t off, int whence)
+{
+	return vmm_fault() ? -1 : lseek(fd, off, whence);
+}
+
 void *
 fault_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	return vmm_fault() ? MAP_FAILED : mmap(addr, len, prot, flags, fd, off);
+}
+
+int
+fault_timer_create(clockid_t clock, struct sigevent *event, timer_t *timer)
+{
+	return vmm_fault() ? -1 : timer_create(clock, event, timer);
+}
+
+int
+fault_timer_settime(timer_t timer, int flags, const struct itimerspec *value,
+    struct itimerspec *old)
+{
+	return vmm_fault() ? -1 : timer_settime(timer, flags, value, old);
 }
 
 void *

@@ -8,7 +8,7 @@
 
 #include "registers.h"
 #include "space.h"
-#include "stub.h"
+#include "server.h"
 
 #define VECTOR_DB 1
 #define VECTOR_BP 3
@@ -55,7 +55,8 @@ cause_is_int3(struct vm_gdb *g, struct vcpu *vcpu, uint64_t pc)
 
 /* Data before code before step: only the former cannot happen again. */
 static bool
-cause_find_point(const struct vm_gdb *g, uint64_t dr6, struct stub_event *event)
+cause_find_point(
+    const struct vm_gdb *g, uint64_t dr6, struct server_event *event)
 {
 	bool found = false;
 	int i;
@@ -66,11 +67,11 @@ cause_find_point(const struct vm_gdb *g, uint64_t dr6, struct stub_event *event)
 		if ((dr6 & 1ULL << i) == 0 || s->point.kind == VCPU_POINT_NONE)
 			continue;
 		if (s->type != BREAKPOINT_HARDWARE) {
-			*event = (struct stub_event) { CAUSE_WATCH, s->type,
+			*event = (struct server_event) { CAUSE_WATCH, s->type,
 				s->gla };
 			return true;
 		}
-		*event = (struct stub_event) { .cause = CAUSE_HARDWARE };
+		*event = (struct server_event) { .cause = CAUSE_HARDWARE };
 		found = true;
 	}
 	return found;
@@ -89,19 +90,19 @@ cause_is_stepping(struct vm_gdb *g, const struct vcpu *vcpu)
 
 static bool
 cause_find_debug(struct vm_gdb *g, struct vcpu *vcpu,
-    const struct vm_exit *exit, struct stub_event *event)
+    const struct vm_exit *exit, struct server_event *event)
 {
 	uint64_t dr6 = exit->u.debug.dr6;
 
 	if (exit->u.debug.exception == VECTOR_BP) {
-		*event = (struct stub_event) { .cause = CAUSE_SOFTWARE };
+		*event = (struct server_event) { .cause = CAUSE_SOFTWARE };
 		return cause_is_int3(g, vcpu, exit->u.debug.pc);
 	}
 	if (exit->u.debug.exception != VECTOR_DB)
 		return false;
 	if (cause_find_point(g, dr6, event))
 		return true;
-	*event = (struct stub_event) { .cause = CAUSE_STEP };
+	*event = (struct server_event) { .cause = CAUSE_STEP };
 	return (dr6 & DR6_BS) != 0 && cause_is_stepping(g, vcpu);
 }
 
@@ -110,12 +111,13 @@ cause_find_debug(struct vm_gdb *g, struct vcpu *vcpu,
  * has queued an exception for the guest by then; setting registers drops it.
  */
 static bool
-cause_find_error(struct vm_gdb *g, struct vcpu *vcpu, struct stub_event *event)
+cause_find_error(
+    struct vm_gdb *g, struct vcpu *vcpu, struct server_event *event)
 {
 	struct vcpu_sregs s;
 	struct vcpu_regs r;
 
-	*event = (struct stub_event) { .cause = CAUSE_SOFTWARE };
+	*event = (struct server_event) { .cause = CAUSE_SOFTWARE };
 	return g->breakpoints.count > 0 && vcpu_get_sregs(vcpu, &s) == 0 &&
 	    vcpu_get_regs(vcpu, &r) == 0 &&
 	    cause_is_int3(g, vcpu, s.cs.base + r.rip) &&
@@ -124,7 +126,7 @@ cause_find_error(struct vm_gdb *g, struct vcpu *vcpu, struct stub_event *event)
 
 bool
 cause_find(struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit,
-    struct stub_event *event)
+    struct server_event *event)
 {
 	if (exit->reason == VM_EXIT_DEBUG)
 		return cause_find_debug(g, vcpu, exit, event);
@@ -171,7 +173,7 @@ cause_give_back(struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit)
 }
 
 bool
-cause_still_holds(const struct vm_gdb *g, const struct stub_event *event)
+cause_still_holds(const struct vm_gdb *g, const struct server_event *event)
 {
 	int i;
 
@@ -195,7 +197,7 @@ cause_is_known(const struct vm_gdb *g, const struct cause_row *row)
 }
 
 void
-cause_put(struct vm_gdb *g, struct vcpu *vcpu, const struct stub_event *event)
+cause_put(struct vm_gdb *g, struct vcpu *vcpu, const struct server_event *event)
 {
 	static const unsigned int expedited[] = { REGISTERS_RBP, REGISTERS_RSP,
 		REGISTERS_RIP };

@@ -9,7 +9,7 @@
 
 #include "registers.h"
 #include "space.h"
-#include "stub.h"
+#include "server.h"
 
 /* Bytes of memory in one packet: their digits, and what is around them. */
 #define MEMORY_MAX (PACKET_MAX / 2 - 64)
@@ -48,7 +48,7 @@ command_take_thread(
 		return true;
 	if (!packet_take_u64(args, &id))
 		return false;
-	*vcpu = id == 0 ? g->thread_last : stub_vcpu(g, id - 1);
+	*vcpu = id == 0 ? g->thread_last : server_vcpu(g, id - 1);
 	return *vcpu != NULL;
 }
 
@@ -237,7 +237,7 @@ command_find_code(struct vm_gdb *g, uint64_t gla, uint64_t *gpa)
 
 	if (space_translate(g->thread, gla, gpa, &fault) == 0)
 		return 0;
-	for (id = 0; (vcpu = stub_next_vcpu(g, id)) != NULL;
+	for (id = 0; (vcpu = server_next_vcpu(g, id)) != NULL;
 	     id = vcpu_id(vcpu) + 1ULL)
 		if (space_translate(vcpu, gla, gpa, &fault) == 0)
 			return 0;
@@ -300,8 +300,8 @@ command_detach(struct vm_gdb *g, struct packet_text *args)
 {
 	(void)args;
 	command_ok(g);
-	stub_reply(g);
-	stub_release(g);
+	server_reply(g);
+	server_release(g);
 	return false;
 }
 
@@ -310,7 +310,7 @@ static bool
 command_k(struct vm_gdb *g, struct packet_text *args)
 {
 	(void)args;
-	stub_release(g);
+	server_release(g);
 	return false;
 }
 
@@ -374,5 +374,5 @@ command_run(struct vm_gdb *g)
 	}
 	/* An empty reply: there is no such packet. */
 	if (reply)
-		stub_reply(g);
+		server_reply(g);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "space.h"
-#include "stub.h"
+#include "server.h"
 
 #define LINE_MAX_LEN 256
 #define WORDS_MAX 4
@@ -167,7 +167,7 @@ monitor_status(struct monitor_out *m)
 
 	if (m->g->crashed)
 		packet_printf(&m->text, "crashed: %s\n", m->g->why);
-	for (id = 0; (vcpu = stub_next_vcpu(m->g, id)) != NULL;
+	for (id = 0; (vcpu = server_next_vcpu(m->g, id)) != NULL;
 	     id = vcpu_id(vcpu) + 1ULL)
 		packet_printf(&m->text, "vCPU %u: %s\n", vcpu_id(vcpu),
 		    monitor_mode(vcpu));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Packets with a name: what the stub offers, the list of threads, the target
+ * Packets with a name: what the server offers, the list of threads, the target
  * description, the way to resume.  In the debugger's thread, while all vCPUs
  * stand.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "stub.h"
+#include "server.h"
 
 static bool
 query_supported(struct vm_gdb *g, struct packet_text *args)
@@ -65,7 +65,7 @@ query_threads(struct vm_gdb *g, struct packet_text *args)
 	uint64_t id;
 
 	(void)args;
-	for (id = 0; (vcpu = stub_next_vcpu(g, id)) != NULL;
+	for (id = 0; (vcpu = server_next_vcpu(g, id)) != NULL;
 	     id = vcpu_id(vcpu) + 1ULL)
 		packet_printf(&g->out, "%c%x", g->out.len == 0 ? 'm' : ',',
 		    vcpu_id(vcpu) + 1);

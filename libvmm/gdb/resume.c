@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "registers.h"
-#include "stub.h"
+#include "server.h"
 
 #define ALL (~0ULL)
 
@@ -22,7 +22,7 @@ resume_open_vcpus(const struct vm_gdb *g)
 	struct vcpu *vcpu;
 	uint64_t id, mask = 0;
 
-	for (id = 0; (vcpu = stub_next_vcpu(g, id)) != NULL;
+	for (id = 0; (vcpu = server_next_vcpu(g, id)) != NULL;
 	     id = vcpu_id(vcpu) + 1ULL)
 		mask |= 1ULL << vcpu_id(vcpu);
 	return mask;
@@ -34,7 +34,7 @@ resume_go(struct vm_gdb *g, uint64_t run, uint64_t step)
 	run &= resume_open_vcpus(g);
 	if (run == 0)
 		return command_errno(g, EINVAL);
-	if (stub_resume(g, run, step & run) == -1)
+	if (server_resume(g, run, step & run) == -1)
 		return command_refuse(
 		    g, "KVM does not take the breakpoints or the step");
 	return false;

@@ -13,6 +13,8 @@
 const struct vmm_backend vmm_backend_kvm = {
 	.name = "kvm",
 	.host_probe = kvm_host_probe,
+	.host_check = kvm_host_check,
+	.host_msrs = kvm_xstate_msr_list,
 	.vm_create = kvm_vm_create,
 	.vm_destroy = kvm_vm_destroy,
 	.vm_make_chips = kvm_vm_make_chips,
@@ -24,6 +26,7 @@ const struct vmm_backend vmm_backend_kvm = {
 	.dirty_get = kvm_slot_dirty_get,
 	.irq_line = kvm_irq_line,
 	.msi = kvm_irq_msi,
+	.irq_trigger = kvm_irq_trigger,
 	.irqfd = kvm_irq_irqfd,
 	.routes_set = kvm_irq_routes_set,
 	.ioeventfd = kvm_irq_ioeventfd,
@@ -44,10 +47,26 @@ const struct vmm_backend vmm_backend_kvm = {
 	.get_msr = kvm_state_get_msr,
 	.set_msr = kvm_state_set_msr,
 	.inject = kvm_event_inject,
+	.get_lapic = kvm_event_get_lapic,
 	.get_fpu = kvm_fpu_get,
 	.set_fpu = kvm_fpu_set,
 	.set_debug = kvm_debug_set,
 	.clock_paused = kvm_vcpu_clock_paused,
+	.xsave_size = kvm_xstate_size,
+	.get_xsave = kvm_xstate_get,
+	.set_xsave = kvm_xstate_set,
+	.get_xcr = kvm_xstate_get_xcr,
+	.set_xcr = kvm_xstate_set_xcr,
+	.get_msrs = kvm_xstate_get_msrs,
+	.set_msrs = kvm_xstate_set_msrs,
+	.reset_msrs = kvm_reset_msrs,
+	.get_pending = kvm_event_get_pending,
+	.set_pending = kvm_event_set_pending,
+	.chips_size = kvm_chips_size,
+	.chips_get = kvm_chips_get,
+	.chips_set = kvm_chips_set,
+	.stats_describe = kvm_stats_describe,
+	.stats_read = kvm_stats_read,
 };
 
 static const struct {
@@ -75,6 +94,20 @@ static const struct {
 	{ KVM_CAP_SET_TSS_ADDR, "TSS address" },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "identity map address" },
 };
+
+int
+kvm_host_check(int fd)
+{
+	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+
+	if (version == KVM_API_VERSION)
+		return 0;
+	if (version != -1)
+		errno = EPROTO;
+	else if (errno == EINVAL) /* a vCPU */
+		errno = ENOTTY;
+	return -1;
+}
 
 int
 kvm_host_probe(int fd, struct vmm_probe *probe)

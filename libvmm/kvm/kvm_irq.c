@@ -22,6 +22,23 @@ kvm_irq_line(struct vm *vm, uint32_t gsi, bool level)
 }
 
 int
+kvm_irq_trigger(struct vm *vm, uint32_t irq, bool level)
+{
+	struct kvm_irqchip chip = { .chip_id = irq < PIC_PINS
+		    ? KVM_IRQCHIP_PIC_MASTER
+		    : KVM_IRQCHIP_PIC_SLAVE };
+	uint8_t bit = (uint8_t)(1U << irq % PIC_PINS);
+
+	if (ioctl(kvm_vm_fd(vm), KVM_GET_IRQCHIP, &chip) == -1)
+		return -1;
+	if (level)
+		chip.chip.pic.elcr |= bit;
+	else
+		chip.chip.pic.elcr &= (uint8_t)~bit;
+	return ioctl(kvm_vm_fd(vm), KVM_SET_IRQCHIP, &chip);
+}
+
+int
 kvm_irq_msi(struct vm *vm, uint64_t addr, uint32_t data)
 {
 	struct kvm_msi msi = {

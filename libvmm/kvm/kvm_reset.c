@@ -20,6 +20,7 @@
 #define RESET_PAT 0x0007040600070406ULL
 #define APIC_BASE 0xfee00000ULL
 #define APIC_ENABLED (1ULL << 11)
+#define APIC_X2 (1ULL << 10)
 #define APIC_BSP (1ULL << 8)
 #define SEG_CODE 0x9bU /* present, code, read, accessed */
 #define SEG_DATA 0x93U /* present, data, write, accessed */
@@ -75,6 +76,17 @@ static const struct kvm_msr_entry reset_msrs[] = {
 
 #define NMSRS (sizeof(reset_msrs) / sizeof(reset_msrs[0]))
 
+uint32_t
+kvm_reset_msrs(struct vcpu_msr *msrs, uint32_t max)
+{
+	uint32_t i;
+
+	for (i = 0; i < NMSRS && i < max; i++)
+		msrs[i] = (struct vcpu_msr) { reset_msrs[i].index,
+			reset_msrs[i].data };
+	return i;
+}
+
 static struct vcpu_seg
 reset_seg(uint16_t selector, uint64_t base, uint32_t access)
 {
@@ -97,8 +109,9 @@ reset_sregs(struct vcpu *vcpu)
 		.gdtr = { 0, 0xffff },
 		.idtr = { 0, 0xffff },
 		.cr0 = RESET_CR0,
-		.apic_base =
-		    APIC_BASE | APIC_ENABLED | (vcpu->id == 0 ? APIC_BSP : 0),
+		.apic_base = APIC_BASE | APIC_ENABLED |
+		    (vcpu->id == 0 ? APIC_BSP : 0) |
+		    (vcpu->x2apic == X2APIC_ON ? APIC_X2 : 0),
 	};
 
 	/*
@@ -219,7 +232,7 @@ reset_events(struct vcpu *vcpu)
 int
 kvm_reset_vcpu(struct vcpu *vcpu)
 {
-	static const struct vmm_debugregs debug = { .dr6 = RESET_DR6,
+	static const struct vcpu_debugregs debug = { .dr6 = RESET_DR6,
 		.dr7 = RESET_DR7 };
 	struct kvm_mp_state mp = { .mp_state = vcpu->id == 0
 		    ? KVM_MP_STATE_RUNNABLE

@@ -137,12 +137,12 @@ kvm_run_exit(struct kvm_run *run, struct vm_exit *exit)
 	return 0;
 }
 
-/* Whether a cancel is due; takes it. */
+/* Whether the run must end; takes a cancel. */
 static bool
-kvm_run_cancelled(struct vcpu *vcpu, struct kvm_run *run)
+kvm_run_stopped(struct vcpu *vcpu, struct kvm_run *run, struct vm_exit *exit)
 {
 	kvm_run_set_immediate(run, 0);
-	return atomic_exchange(&vcpu->cancel, false);
+	return vcpu_stopped(vcpu, exit);
 }
 
 int
@@ -152,10 +152,9 @@ kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit)
 	int rc = 0;
 
 	atomic_store(&vcpu->runner, (uintptr_t)pthread_self());
-	if (atomic_load(&vcpu->cancel) && kvm_run_cancelled(vcpu, kc->run)) {
-		exit->reason = VM_EXIT_CANCELLED;
+	if (atomic_load(&vcpu->stop) != 0 &&
+	    kvm_run_stopped(vcpu, kc->run, exit))
 		goto out;
-	}
 	for (;;) {
 		if (ioctl(kc->fd, KVM_RUN, 0) == 0) {
 			rc = kvm_run_exit(kc->run, exit);
@@ -166,10 +165,8 @@ kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit)
 			rc = -1;
 			break;
 		}
-		if (kvm_run_cancelled(vcpu, kc->run)) {
-			exit->reason = VM_EXIT_CANCELLED;
+		if (kvm_run_stopped(vcpu, kc->run, exit))
 			break;
-		}
 	}
 out:
 	atomic_store_explicit(&vcpu->runner, 0, memory_order_release);

@@ -123,7 +123,7 @@ kvm_state_set_sregs(struct vcpu *vcpu, const struct vcpu_sregs *sregs)
 }
 
 int
-kvm_state_get_debugregs(struct vcpu *vcpu, struct vmm_debugregs *regs)
+kvm_state_get_debugregs(struct vcpu *vcpu, struct vcpu_debugregs *regs)
 {
 	struct kvm_debugregs k = { 0 };
 
@@ -136,7 +136,7 @@ kvm_state_get_debugregs(struct vcpu *vcpu, struct vmm_debugregs *regs)
 }
 
 int
-kvm_state_set_debugregs(struct vcpu *vcpu, const struct vmm_debugregs *regs)
+kvm_state_set_debugregs(struct vcpu *vcpu, const struct vcpu_debugregs *regs)
 {
 	struct kvm_debugregs k = { .dr6 = regs->dr6, .dr7 = regs->dr7 };
 

@@ -20,8 +20,21 @@ kvm_vcpu_fd(const struct vcpu *vcpu)
 	return kc->fd;
 }
 
+/* Whether fd is a vCPU that this process made. */
+static int
+kvm_vcpu_check(int fd)
+{
+	struct kvm_mp_state state;
+
+	if (ioctl(fd, KVM_GET_MP_STATE, &state) == 0)
+		return 0;
+	if (errno == EINVAL) /* another descriptor of KVM's */
+		errno = ENOTTY;
+	return -1;
+}
+
 int
-kvm_vcpu_open(struct vcpu *vcpu)
+kvm_vcpu_open(struct vcpu *vcpu, int fd)
 {
 	const struct kvm_vm *kv = vcpu->vm->priv;
 	uint32_t khz = vcpu->vm->params.tsc_khz;
@@ -33,8 +46,11 @@ kvm_vcpu_open(struct vcpu *vcpu)
 		return -1;
 	kc->run_size = kv->run_size;
 	kc->run = MAP_FAILED;
-	kc->fd = ioctl(kv->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
-	if (kc->fd == -1)
+	kc->fd = fd != -1
+	    ? fd
+	    : ioctl(kv->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
+	/* Mapping works in any process; this does not (EIO). */
+	if (kc->fd == -1 || (fd != -1 && kvm_vcpu_check(fd) == -1))
 		goto fail;
 	kc->run = mmap(
 	    NULL, kc->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, kc->fd, 0);
@@ -42,13 +58,16 @@ kvm_vcpu_open(struct vcpu *vcpu)
 		goto fail;
 	if (khz != 0 && ioctl(kc->fd, KVM_SET_TSC_KHZ, (long)khz) == -1)
 		goto fail;
+	kc->stats_fd = kvm_stats_open(kc->fd);
+	if (kc->stats_fd == -1)
+		goto fail;
 	vcpu->priv = kc;
 	return 0;
 fail:
 	err = errno;
 	if (kc->run != MAP_FAILED)
 		munmap(kc->run, kc->run_size);
-	if (kc->fd != -1)
+	if (kc->fd != -1 && fd == -1)
 		close(kc->fd);
 	free(kc);
 	errno = err;
@@ -56,12 +75,14 @@ fail:
 }
 
 void
-kvm_vcpu_close(struct vcpu *vcpu)
+kvm_vcpu_close(struct vcpu *vcpu, bool close_fd)
 {
 	struct kvm_vcpu *kc = vcpu->priv;
 
 	munmap(kc->run, kc->run_size);
-	close(kc->fd);
+	kvm_stats_close(kc->stats_fd);
+	if (close_fd)
+		close(kc->fd);
 	free(kc);
 }
 

@@ -25,19 +25,35 @@ kvm_vm_fd(const struct vm *vm)
 	return kv->fd;
 }
 
-/* What a VM needs before its first vCPU; only VMX without real mode uses it. */
+/*
+ * What a VM needs before its first vCPU; only VMX without real mode uses it.
+ * EINVAL: it has vCPUs, so whoever made them has seen to it.
+ */
 static int
 kvm_vm_place_pages(int fd)
 {
 	uint64_t identity = KVM_IDENTITY_PAGE;
 
 	if (ioctl(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) == -1)
-		return -1;
+		return errno == EINVAL ? 0 : -1;
 	return ioctl(fd, KVM_SET_TSS_ADDR, KVM_TSS_PAGES);
 }
 
+/* Whether fd is a VM that this process made (EIO: another one did). */
+static int
+kvm_vm_check(int fd)
+{
+	struct kvm_clock_data clock;
+
+	if (ioctl(fd, KVM_GET_CLOCK, &clock) == 0)
+		return 0;
+	if (errno == EINVAL) /* another descriptor of KVM's */
+		errno = ENOTTY;
+	return -1;
+}
+
 int
-kvm_vm_create(struct vm *vm, int fd)
+kvm_vm_create(struct vm *vm, int fd, int vm_fd)
 {
 	struct kvm_vm *kv;
 	int size, err;
@@ -55,14 +71,18 @@ kvm_vm_create(struct vm *vm, int fd)
 	kv->run_size = (size_t)size;
 	if (kvm_cpuid_get(fd, &vm->cpuid) == -1)
 		goto fail;
-	kv->fd = ioctl(fd, KVM_CREATE_VM, 0);
-	if (kv->fd == -1 || kvm_vm_place_pages(kv->fd) == -1)
+	kv->fd = vm_fd != -1 ? vm_fd : ioctl(fd, KVM_CREATE_VM, 0);
+	if (kv->fd == -1 || (vm_fd != -1 && kvm_vm_check(vm_fd) == -1) ||
+	    kvm_vm_place_pages(kv->fd) == -1)
+		goto fail;
+	kv->stats_fd = kvm_stats_open(kv->fd);
+	if (kv->stats_fd == -1)
 		goto fail;
 	vm->priv = kv;
 	return 0;
 fail:
 	err = errno;
-	if (kv->fd != -1)
+	if (kv->fd != -1 && vm_fd == -1)
 		close(kv->fd);
 	free(kv);
 	errno = err;
@@ -70,11 +90,13 @@ fail:
 }
 
 void
-kvm_vm_destroy(struct vm *vm)
+kvm_vm_destroy(struct vm *vm, bool close_fd)
 {
 	struct kvm_vm *kv = vm->priv;
 
-	close(kv->fd);
+	kvm_stats_close(kv->stats_fd);
+	if (close_fd)
+		close(kv->fd);
 	free(kv);
 }
 
@@ -86,12 +108,15 @@ kvm_vm_make_chips(struct vm *vm)
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	int fd = kvm_vm_fd(vm);
 
-	/* EEXIST: an earlier call got this far and failed at the PIT. */
+	/* EEXIST: an earlier call got this far and failed at the PIT, or
+	 * whoever made the VM's descriptor made the chips, too. */
 	if (ioctl(fd, KVM_CREATE_IRQCHIP, 0) == -1 && errno != EEXIST)
 		return -1;
 	if ((vm->params.flags & VM_PIT) == 0)
 		return 0;
-	return ioctl(fd, KVM_CREATE_PIT2, &pit);
+	if (ioctl(fd, KVM_CREATE_PIT2, &pit) == -1 && errno != EEXIST)
+		return -1;
+	return 0;
 }
 
 static int

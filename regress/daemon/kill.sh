@@ -152,14 +152,32 @@ vmd_pid=
 vmd_run
 expect 'and the disks' vment victim
 
-# A child that dies at once again and again ends the daemon, not the machine.
-i=0
-while [ $i -lt 6 ] && ! gone "$vmd_pid"; do
-	pid=$(role_pid control)
-	[ -z "$pid" ] || kill -9 "$pid"
-	sleep 0.2
-	i=$((i + 1))
-done
+# Somebody has found a way to end control: its VMs have nothing to do with it.
+kill_control()
+{
+	i=0
+	while [ $i -lt 6 ] && ! gone "$vmd_pid"; do
+		control=$(role_pid control)
+		[ -z "$control" ] || kill -9 "$control"
+		sleep 0.2
+		i=$((i + 1))
+	done
+}
+pid=$(column victim PID)
+sleep 2
+kill_control
+expect 'a control that dies again and again: the daemon goes on' \
+    refuse gone "$vmd_pid"
+expect 'and waits before it starts another' \
+    logged 'control does not stay up: next try in 1 s'
+expect 'then it serves' wait_for 10 vmd_answers
+expect 'the VM went on' [ "$(column victim PID)" = "$pid" ]
+expect 'the daemon ends' end "$vmd_pid"
+vmd_pid=
+
+# A child that has never been up for long ends the daemon, not the machine.
+vmd_run
+kill_control
 expect 'a control that does not stay up ends the daemon' \
     wait_for 10 gone "$vmd_pid"
 expect 'the log says so' logged 'does not stay up'

@@ -9,7 +9,47 @@ expect 'a second daemon on the socket is refused' \
     says 'another vmd is running' "$VMD" -d -S "$VMD_SOCKET" -f "$work/vm.conf"
 expect 'and one in the background, too' \
     says 'another vmd is running' "$VMD" -S "$VMD_SOCKET" -f "$work/vm.conf"
+expect 'which says who it is' says "another vmd is running, process $vmd_pid" \
+    "$VMD" -d -S "$VMD_SOCKET" -f "$work/vm.conf"
 expect 'the first serves on' vmd_answers
+mv "$VMD_SOCKET" "$work/moved"
+expect 'a second is refused though the socket is not there' \
+    says "another vmd is running, process $vmd_pid" \
+    timeout 10 "$VMD" -d -S "$VMD_SOCKET" -f "$work/vm.conf"
+mv "$work/moved" "$VMD_SOCKET"
+expect 'the first serves on after that' vmd_answers
+
+# One that died leaves its socket: of several that come then, one takes it.
+all=$(descendants "$vmd_pid")
+kill -9 "$vmd_pid"
+wait "$vmd_pid" 2>/dev/null
+none_left()
+{
+	for p in $all; do
+		gone "$p" || return 1
+	done
+}
+expect 'one that was killed is gone' wait_for 5 none_left
+expect 'it leaves its socket' [ -S "$VMD_SOCKET" ]
+i=0 pids=
+while [ $i -lt 8 ]; do
+	"$VMD" -d -S "$VMD_SOCKET" -f "$work/vm.conf" >>"$work/race.log" 2>&1 &
+	pids="$pids $!"
+	background $!
+	i=$((i + 1))
+done
+one_left()
+{
+	left=0
+	for p in $pids; do
+		gone "$p" || vmd_pid=$p left=$((left + 1))
+	done
+	[ "$left" -eq 1 ]
+}
+expect 'of eight that begin at once one stays' wait_for 10 one_left
+expect 'the others say so' \
+    [ "$(grep -c 'another vmd is running' "$work/race.log")" -eq 7 ]
+expect 'and it serves' wait_for 5 vmd_answers
 for signal in TERM INT; do
 	[ -n "$vmd_pid" ] || vmd_run
 	expect "SIG$signal: a VM runs" idle victim
@@ -20,12 +60,7 @@ for signal in TERM INT; do
 	status=$?
 	expect "SIG$signal: with status 0" [ $status -eq 0 ]
 	expect "SIG$signal: the socket is gone" refuse [ -e "$VMD_SOCKET" ]
-	none_left()
-	{
-		for p in $all; do
-			gone "$p" || return 1
-		done
-	}
+	expect "SIG$signal: the lock, too" refuse [ -e "$VMD_SOCKET.lock" ]
 	expect "SIG$signal: every process is gone" wait_for 2 none_left
 	vmd_pid=
 done
@@ -34,6 +69,7 @@ echo precious >"$work/file"
 expect 'a socket path that is a file is refused' refuse timeout 10 \
     "$VMD" -d -S "$work/file" -f "$work/vm.conf"
 expect 'and the file is still there' [ "$(cat "$work/file")" = precious ]
+expect 'without a lock beside it' refuse [ -e "$work/file.lock" ]
 expect 'a path in no folder is refused' says 'No such file' \
     timeout 10 "$VMD" -d -S "$work/none/s" -f "$work/vm.conf"
 

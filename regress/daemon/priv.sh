@@ -9,7 +9,7 @@
 [ -e /dev/net/tun ] || skip 'no /dev/net/tun'
 [ -x "$tools/badvmd" ] || skip 'regress/lib/badvmd is not built'
 VMD=$tools/badvmd
-export BADVMD_SPAWNS=4	# a second each
+export BADVMD_NO_PRIV="$work/no-priv"
 : >"$work/vm.conf"
 vmd_run
 taps()
@@ -33,6 +33,7 @@ kill -STOP "$(role_pid priv)"
 expect 'priv hangs: a VM with a tap starts all the same' idle late -i 1 -N tap
 expect 'its tap is there, but down' taps_up 1
 before=$(holdings)
+true >"$BADVMD_NO_PRIV"
 kill -9 "$(role_pid priv)"
 expect 'priv cannot be started' wait_for 5 logged 'cannot start priv'
 without=$(holdings)
@@ -52,6 +53,7 @@ back()
 {
 	[ -n "$(role_pid priv)" ]
 }
+rm "$BADVMD_NO_PRIV"
 expect 'priv is back' wait_for 10 back
 same_as_before 'all is as before' "$before"
 expect 'the tap that was asked for is up' wait_for 5 taps_up 2

@@ -5,9 +5,10 @@
 # stop, wait, pause and unpause it and may open its terminal; everybody who may
 # open the socket sees the list; nobody else anything.
 . "$(dirname "$0")/lib.sh"
-owner=61001 member=61002 stranger=61003 group=61004
-getent passwd $owner $member $stranger >/dev/null &&
-    skip "there is a user among $owner, $member and $stranger"
+owner=61001 member=61002 stranger=61003 group=63999
+second=61005 crowded=61006
+getent passwd $owner $member $stranger $second $crowded >/dev/null &&
+    skip "there is a user among $owner to $crowded"
 chmod 755 "$work"
 truncate -s 4M "$work/owned.img" "$work/shared.img" "$work/root.img"
 chmod 666 "$work"/*.img
@@ -18,15 +19,24 @@ vm "roots" { disable, memory 32M, disk "$work/root.img" }
 END
 cp "$VMCTL" "$work/vmctl"	# where everybody may execute it
 
-# as USER COMMAND ...: with a group of its own only, but for the member, who
-# has none of its own and is in the group by its primary one.
+# as USER COMMAND ...: with a group of its own only, but for the members, who
+# are in the owning group too: one with it as its primary group, one by
+# $many more, of which it is the last.  What counts is the groups that the
+# client's process has; no data base of users is asked.
+many=$(seq -s, 62000 62062),
 as()
 {
 	user=$1
 	shift
 	gid=$user
-	[ "$user" != $member ] || gid=$group
-	setpriv --reuid "$user" --regid "$gid" --clear-groups "$work/vmctl" "$@"
+	set -- "$work/vmctl" "$@"
+	case $user in
+	"$member") gid=$group; set -- --clear-groups "$@" ;;
+	"$second") set -- --groups "$many$group" "$@" ;;
+	"$crowded") set -- --groups "$(seq -s, 62000 63100),$group" "$@" ;;
+	*) set -- --clear-groups "$@" ;;
+	esac
+	setpriv --reuid "$user" --regid "$gid" "$@"
 }
 
 vmd_run
@@ -108,24 +118,22 @@ expect 'its disk is free at once, 15 times' free_at_once
 expect 'then it is the owner'"'"'s again' as $owner start owned
 expect 'root may stop it' ctl stop -fw owned
 
-# The owning group counts by the user data base, so it takes real users.
-useradd -r -M -N -u $member -g root vmd-test-member 2>/dev/null &&
-groupadd -g $group vmd-test-group 2>/dev/null &&
-usermod -aG vmd-test-group vmd-test-member 2>/dev/null && members=1
-if [ -n "${members-}" ]; then
-	expect 'a member of its group starts it' as $member start shared
+# The owning group.
+for user in $member $second; do
+	expect "$user is in its group: it starts it" as "$user" start shared
 	tty=/dev/$(column shared TTY)
-	expect 'the terminal is for the group, too' \
+	expect "$user: the terminal is for the group, too" \
 	    [ "$(stat -c '%g %a' "$tty")" = "$group 660" ]
-	expect 'a member pauses it' as $member pause shared
-	expect 'the owner, who did not start it, may not' \
+	expect "$user pauses it" as "$user" pause shared
+	expect "$user: the owner, who did not start it, may not" \
 	    not_the_owner as $owner unpause shared
-	expect 'a member unpauses it' as $member unpause shared
-	expect 'a stranger does not' not_the_owner as $stranger stop -f shared
-	expect 'a member stops it' as $member stop -fw shared
-	expect 'a member may not start others' \
-	    not_the_owner as $member start owned
-fi
-userdel vmd-test-member 2>/dev/null
-groupdel vmd-test-group 2>/dev/null
+	expect "$user unpauses it" as "$user" unpause shared
+	expect "$user: a stranger does not" \
+	    not_the_owner as $stranger stop -f shared
+	expect "$user stops it" as "$user" stop -fw shared
+	expect "$user may not start others" not_the_owner as "$user" start owned
+done
+expect 'the groups of one who has over a thousand do not count' \
+    not_the_owner as $crowded start shared
+expect 'the log says so' logged "uid $crowded: its groups do not count"
 exit "$failed"

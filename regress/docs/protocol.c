@@ -62,6 +62,7 @@ print_chains(uint64_t edges)
 {
 	const char *between = "";
 
+	edges &= ~MSG_PART;
 	while (edges != 0) {
 		unsigned int at = chain_start(edges), to = 0;
 
@@ -118,7 +119,7 @@ print_links(void)
 	uint64_t all = 0;
 
 	for (size_t i = 0; i < ROWS; i++)
-		all |= rows[i].edges;
+		all |= rows[i].edges & ~MSG_PART;
 	for (unsigned int p = 0; p < PEER__COUNT; p++) {
 		for (unsigned int sends = 0; sends < 2; sends++) {
 			const char *between = "";

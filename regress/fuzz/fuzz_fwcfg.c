@@ -3,7 +3,8 @@
  * fw_cfg and the chips of the same bus under a hostile guest: the input is a
  * list of accesses of 8 bytes (port, kind and size, spare, value); what is
  * beyond the last is the guest's memory, where DMA descriptors may be.
- * Reaches vmd/chip and vmd/pci/bus.c.
+ * At the end the note is read of which it may have said where it is.
+ * Reaches vmd/chip, vmd/pci/bus.c and the check of libvmm/dump_note.c.
  */
 #include <stdint.h>
 
@@ -12,7 +13,9 @@
 #include "chip/pm.h"
 #include "chip/rtc.h"
 #include "chip/uart.h"
+#include "chip/vmcoreinfo.h"
 #include "pc.h"
+#include "vmm_dump.h"
 
 #define FUZZ_RAM (1U << 20)
 #define ACCESSES 64
@@ -59,6 +62,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	const struct uart_host host = { .out = fuzz_out };
+	static uint8_t note[VM_DUMP_VMCOREINFO_MAX];
+	struct vmcoreinfo *vmcoreinfo;
 	struct fwcfg *fwcfg;
 	struct legacy *legacy;
 	struct uart *uart;
@@ -69,6 +74,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 	pc_init(&pc, FUZZ_RAM, 2);
 	if ((fwcfg = fwcfg_new(&pc.machine)) == NULL ||
+	    (vmcoreinfo = vmcoreinfo_new(&pc.machine, fwcfg)) == NULL ||
 	    (legacy = legacy_new(&pc.machine, fuzz_debug, NULL)) == NULL ||
 	    (uart = uart_new(&pc.machine, &host)) == NULL ||
 	    (rtc = rtc_new(&pc.machine)) == NULL ||
@@ -78,11 +84,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	    len - steps * 8 < FUZZ_RAM ? len - steps * 8 : FUZZ_RAM);
 	for (i = 0; i < steps; i++)
 		fuzz_access(&pc, uart, bytes + i * 8);
+	if (vmcoreinfo_copy(vmcoreinfo, note, sizeof(note)) > sizeof(note))
+		abort();
 	pm_free(pm);
 	rtc_free(rtc);
 	uart_free(uart);
 	legacy_free(legacy);
 	fwcfg_free(fwcfg);
+	vmcoreinfo_free(vmcoreinfo);
 	pc_fini(&pc);
 	return 0;
 }

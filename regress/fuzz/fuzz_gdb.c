@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A client of the gdb stub that says what it likes, and vCPUs that stop when
+ * A client of the gdb server that says what it likes, and vCPUs that stop when
  * they like, on a VM without a hypervisor.  Reaches all of libvmm/gdb.  A line
  * of the input is the content of a packet, framed here; one that begins with
  * '!' is an event of the host or raw bytes.

@@ -51,6 +51,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must_be_clean(output_state(&reply.body.vm));
 		must_be_clean(
 		    output_owner(&reply.body.vm, owner, sizeof(owner)));
+	} else if (reply.type == MSG_STATS_ROW) {
+		must_be_clean(reply.body.stats.name);
+		if (reply.body.stats.vcpus > VMD_CPUS_MAX)
+			abort();
 	}
 	free(payload);
 	return 0;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a debugger of the guest exits for: steps, points on code and data,
- * INT3, the guest's own INT3 given back to it; and the FPU's registers.
+ * INT3, the guest's own INT3 given back to it; and the FPU's registers.  QEMU
+ * 7.2's SVM has neither points nor an intercept of INT3, and a KVM that
+ * emulates kernel code no points on data: there these are skipped.
  */
+#include <stdlib.h>
+
 #include "check.h"
 #include "guest.h"
 
@@ -30,6 +34,20 @@ start(void)
 	    vm_copyin(g.vm, vector, 3 * sizeof(vector), sizeof(vector)) == 0;
 }
 
+/* Whether an exit came too late, and this host is one that may not have it. */
+static bool
+is_lacking(const struct vm_exit *e)
+{
+	struct vmm_probe probe = { .hardware_speed = true };
+
+	if (e->reason != VM_EXIT_PIO)
+		return false;
+	return getenv("VMD_EMULATED") != NULL ||
+	    (vmm_probe(g.kvm, &probe) == 0 && !probe.hardware_speed);
+}
+
+static bool lacking; /* the last stops() found it so */
+
 /* Runs with one setting; whether it exits for point n at pc. */
 static bool
 stops(enum vcpu_point_kind kind, uint64_t addr, int n, uint64_t pc)
@@ -40,9 +58,13 @@ stops(enum vcpu_point_kind kind, uint64_t addr, int n, uint64_t pc)
 	d.point[n].kind = kind;
 	d.point[n].len = 1;
 	d.point[n].addr = addr;
-	if (vcpu_set_debug(g.vcpu[0], &d) == -1 ||
-	    vm_run(g.vcpu[0], &e) == -1 || e.reason != VM_EXIT_DEBUG)
+	lacking = false;
+	if (vcpu_set_debug(g.vcpu[0], &d) == -1 || vm_run(g.vcpu[0], &e) == -1)
 		return false;
+	if (e.reason != VM_EXIT_DEBUG) {
+		lacking = is_lacking(&e);
+		return false;
+	}
 	printf("# pc 0x%llx dr6 0x%llx\n", (unsigned long long)e.u.debug.pc,
 	    (unsigned long long)e.u.debug.dr6);
 	return e.u.debug.pc == pc && e.u.debug.exception == 1 &&
@@ -73,7 +95,7 @@ test_settings(void)
 }
 
 static void
-test_code(void)
+test_step(void)
 {
 	struct vcpu_debug d = { .flags = VCPU_DEBUG_STEP | VCPU_DEBUG_QUIET };
 	struct vm_exit e;
@@ -87,16 +109,34 @@ test_code(void)
 	REQUIRE(e.reason == VM_EXIT_DEBUG);
 	CHECK_EQ(e.u.debug.pc, AT_WRITE);
 	CHECK(e.u.debug.dr6 & 1 << 14);
-	CHECK(stops(VCPU_POINT_EXEC, AT_READ, 2, AT_READ));
 	guest_stop(&g);
+}
+
+static void
+test_code(void)
+{
+	bool stopped;
+
+	GUEST_NEEDS_KVM();
+	REQUIRE(start());
+	stopped = stops(VCPU_POINT_EXEC, AT_READ, 2, AT_READ);
+	guest_stop(&g);
+	if (lacking)
+		SKIP("this host's KVM has no points on code");
+	CHECK(stopped);
 }
 
 static void
 test_data(void)
 {
+	bool stopped;
+
 	GUEST_NEEDS_KVM();
 	REQUIRE(start());
-	CHECK(stops(VCPU_POINT_WRITE, DATA, 1, AT_READ));
+	stopped = stops(VCPU_POINT_WRITE, DATA, 1, AT_READ);
+	if (lacking)
+		SKIP("this host's KVM has no points on data");
+	CHECK(stopped);
 	CHECK(stops(VCPU_POINT_ACCESS, DATA, 3, AT_INT3));
 	guest_stop(&g);
 }
@@ -111,7 +151,8 @@ test_int3(void)
 	REQUIRE(start());
 	REQUIRE(vcpu_set_debug(g.vcpu[0], &d) == 0);
 	REQUIRE(vm_run(g.vcpu[0], &e) == 0);
-	printf("# %s\n", vm_exit_name(e.reason));
+	if (is_lacking(&e))
+		SKIP("this host's KVM does not exit for INT3");
 	REQUIRE(e.reason == VM_EXIT_DEBUG);
 	CHECK_EQ(e.u.debug.exception, 3);
 	CHECK_EQ(e.u.debug.pc, AT_INT3);
@@ -152,6 +193,7 @@ int
 main(void)
 {
 	TEST(test_settings);
+	TEST(test_step);
 	TEST(test_code);
 	TEST(test_data);
 	TEST(test_int3);

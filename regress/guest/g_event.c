@@ -3,6 +3,12 @@
  * Events put into a vCPU: an interrupt only when the guest can take it, an
  * exception with its error code, an NMI; the LAPIC, ISA lines and IOAPIC pins.
  */
+#include "../../libvmm/handle.h"
+
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
+#include "../../libvmm/kvm/kvm.h"
 #include "check.h"
 #include "guest.h"
 #include "guest_event.h"
@@ -60,8 +66,10 @@ test_refused(void)
 		{ VM_HW_INTR, 256, EINVAL, false },
 		{ VM_HW_INTR, -1, EINVAL, false },
 		{ VM_NMI, 2, EINVAL, true },
-		{ VM_SW_INTR, 0x80, ENOTSUP, false },
-		{ VM_SW_EXCEPTION, 3, ENOTSUP, false },
+		{ VM_SW_INTR, 0x80, EPERM, false }, /* beyond the IDT */
+		{ VM_SW_EXCEPTION, 3, EPERM, false }, /* not present */
+		{ VM_SW_EXCEPTION, 13, EINVAL, false },
+		{ VM_SW_INTR, 0x50, EINVAL, true },
 	};
 	size_t i;
 	int rc, n;
@@ -112,11 +120,72 @@ test_chips(void)
 	guest_stop(&g);
 }
 
+/* A level is there again after its EOI, an edge is not. */
+static void
+test_trigger(void)
+{
+	GUEST_NEEDS_KVM();
+	REQUIRE(guest_start(&g, guest_irq, sizeof(guest_irq), VM_IRQCHIP, 1));
+	CHECK(guest_writes(g.vcpu[0], 0xf0, 0xff));
+	REQUIRE(vm_isa_set_irq_trigger(g.vm, 5, LEVEL_TRIGGER) == 0);
+	REQUIRE(vm_isa_assert_irq(g.vm, 5) == 0);
+	CHECK(guest_writes(g.vcpu[0], 0xf0, 0x25));
+	CHECK(guest_writes(g.vcpu[0], 0xf0, 0x25));
+	REQUIRE(vm_isa_deassert_irq(g.vm, 5) == 0);
+	REQUIRE(vm_isa_set_irq_trigger(g.vm, 5, EDGE_TRIGGER) == 0);
+	REQUIRE(vm_isa_assert_irq(g.vm, 5) == 0);
+	CHECK(guest_writes(g.vcpu[0], 0xf0, 0x25));
+	REQUIRE(vm_lapic_msi(g.vm, 0xfee00000, 0x50) == 0);
+	CHECK(guest_writes(g.vcpu[0], 0xf0, 0x50));
+	CHECK(vm_isa_set_irq_trigger(g.vm, 0, LEVEL_TRIGGER) == -1 &&
+	    errno == EINVAL);
+	CHECK(vm_isa_set_irq_trigger(g.vm, 16, EDGE_TRIGGER) == -1 &&
+	    errno == EINVAL);
+}
+
+static bool
+lvt_is(size_t reg, uint32_t value)
+{
+	struct kvm_lapic_state s;
+	int fd = kvm_vcpu_fd(g.vcpu[0]);
+
+	if (ioctl(fd, KVM_GET_LAPIC, &s) == -1)
+		return false;
+	memcpy(s.regs + reg, &value, sizeof(value));
+	return ioctl(fd, KVM_SET_LAPIC, &s) == 0;
+}
+
+static void
+test_local(void)
+{
+	struct kvm_vcpu_events events;
+	struct vm_exit e;
+
+	REQUIRE(g.vm != NULL && vcpu_complete(g.vcpu[0], &e) == 0);
+	CHECK(vm_lapic_local_irq(g.vcpu[0], VM_LVT_LINT0) == -1 &&
+	    errno == ENOTSUP); /* the guest's PICs */
+	CHECK(vm_lapic_local_irq(g.vcpu[0], VM_LVT_ERROR) == 0); /* masked */
+	REQUIRE(lvt_is(VM_LVT_ERROR, 0x50));
+	REQUIRE(vm_lapic_local_irq(g.vcpu[0], VM_LVT_ERROR) == 0);
+	CHECK(guest_writes(g.vcpu[0], 0xf0, 0x50));
+	REQUIRE(vcpu_complete(g.vcpu[0], &e) == 0);
+	REQUIRE(lvt_is(VM_LVT_LINT1, 0x400));
+	REQUIRE(vm_lapic_local_irq(g.vcpu[0], VM_LVT_LINT1) == 0);
+	REQUIRE(
+	    ioctl(kvm_vcpu_fd(g.vcpu[0]), KVM_GET_VCPU_EVENTS, &events) == 0);
+	CHECK(events.nmi.pending);
+	CHECK(vm_lapic_local_irq(g.vcpu[0], (enum vm_lapic_lvt)0x300) == -1 &&
+	    errno == EINVAL);
+	guest_stop(&g);
+}
+
 int
 main(void)
 {
 	TEST(test_inject);
 	TEST(test_refused);
 	TEST(test_chips);
+	TEST(test_trigger);
+	TEST(test_local);
 	return CHECK_EXIT();
 }

@@ -6,13 +6,17 @@
  * failure, and no descriptor, mapping or memory stays.  Needs a build with
  * FAULT=1.
  */
+#include <linux/kvm.h>
 #include <malloc.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 
 #include "../../libvmm/fault/fault.h"
 #include "check.h"
 #include "guest.h"
 #include "guest_spin.h"
+#include "vmm_dump.h"
+#include "vmm_gdb.h"
 
 #define WRITER 0x1100 /* where guest_spin writes to a port */
 #define FAILURE ENOMEM
@@ -85,7 +89,9 @@ step_interrupts(struct life *l)
 		return -1;
 	if (vm_ioeventfd_add(l->vm, l->event, &io) == -1 ||
 	    vm_ioeventfd_del(l->vm, l->event, &io) == -1 ||
-	    vm_irq_line(l->vm, 5, true) == -1)
+	    vm_irq_line(l->vm, 5, true) == -1 ||
+	    vm_isa_set_irq_trigger(l->vm, 5, EDGE_TRIGGER) == -1 ||
+	    vm_lapic_local_irq(l->vcpu, VM_LVT_LINT1) == -1)
 		return -1;
 	return vm_raise_msi(l->vm, 0xfee00000, 0x50);
 }
@@ -108,6 +114,39 @@ step_state(struct life *l)
 	return 0;
 }
 
+static void
+ignore(void *arg)
+{
+	(void)arg;
+}
+
+static void
+ignore_bytes(void *arg, const void *buf, size_t len)
+{
+	(void)arg;
+	(void)buf;
+	(void)len;
+}
+
+static int
+step_debug(struct life *l)
+{
+	const struct vm_gdb_host host = { sizeof(host), ignore_bytes, ignore,
+		ignore, ignore };
+	struct vcpu_debug debug;
+	struct vcpu_fpu fpu;
+	struct vm_gdb *gdb;
+
+	if (vcpu_get_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_set_fpu(l->vcpu, &fpu) == -1 ||
+	    vcpu_get_debug(l->vcpu, &debug) == -1 ||
+	    vcpu_set_debug(l->vcpu, &debug) == -1 ||
+	    vm_gdb_create(l->vm, &host, NULL, &gdb) == -1)
+		return -1;
+	vm_gdb_destroy(gdb);
+	return 0;
+}
+
 static int
 step_run(struct life *l)
 {
@@ -118,6 +157,203 @@ step_run(struct life *l)
 	    vm_run(l->vcpu, &e) == -1)
 		return -1;
 	return vcpu_complete(l->vcpu, &e);
+}
+
+/* Named memory, and how the host keeps all of it; the host may lack NUMA. */
+static int
+step_devmem(struct life *l)
+{
+	if (vm_create_devmem(l->vm, "rom", 0x2000) == NULL ||
+	    vm_map_devmem(l->vm, "rom", 0, 0x300000, 0x2000, VMM_PROT_READ) ==
+		-1)
+		return -1;
+	if (vm_set_memflags(l->vm, VM_MEM_F_WIRED | VM_MEM_F_INCORE) == -1 ||
+	    vm_map_memory(l->vm, 0x310000, 0x1000, -1, 0, VMM_PROT_ALL) == -1 ||
+	    vm_set_memflags(l->vm, 0) == -1)
+		return -1;
+	if (vm_set_memory_domain(l->vm, 0, GUEST_MEMORY, -1) == -1 &&
+	    errno != ENOTSUP)
+		return -1;
+	return vm_unmap_memory(l->vm, 0x300000, 0x2000);
+}
+
+static int
+step_deadline(struct life *l)
+{
+	struct vm_exit e;
+
+	if (vm_run_until(l->vcpu, &e, 1) == -1 ||
+	    vm_run_until(l->vcpu, &e, UINT64_MAX) == -1)
+		return -1;
+	return vcpu_complete(l->vcpu, &e);
+}
+
+static int
+step_events(struct life *l)
+{
+	struct vm_guest_paging paging;
+	struct vm_fault fault;
+	uint64_t gpa;
+
+	if (vm_inject_event(l->vcpu, VM_SW_INTR, 0x50) == -1 ||
+	    vcpu_reset(l->vcpu) == -1 ||
+	    vm_inject_exception(l->vcpu, 6, false, 0, true) == -1 ||
+	    vcpu_reset(l->vcpu) == -1 || vm_get_paging(l->vcpu, &paging) == -1)
+		return -1;
+	/* No page table there: a fault for the guest. */
+	paging.cr0 |= 0x80000001;
+	paging.cr3 = 0x8000;
+	if (vm_gla2gpa(l->vcpu, &paging, 0, VMM_PROT_WRITE, &gpa, &fault) !=
+		-1 ||
+	    errno != EFAULT)
+		return -1;
+	return 0;
+}
+
+static int
+step_whole_state(struct life *l)
+{
+	static uint8_t area[65536], chips[16384];
+	size_t len = sizeof(area), chips_len = sizeof(chips);
+	struct vcpu_msr msr = { 0x277, 0 };
+	struct vcpu_debugregs debug;
+	uint64_t value;
+	int n;
+
+	if (vcpu_get_xsave(l->vcpu, area, &len) == -1 ||
+	    vcpu_set_xsave(l->vcpu, area, len) == -1 ||
+	    vcpu_get_xcr(l->vcpu, 0, &value) == -1 ||
+	    vcpu_set_xcr(l->vcpu, 0, value) == -1 ||
+	    vcpu_get_debugregs(l->vcpu, &debug) == -1 ||
+	    vcpu_set_debugregs(l->vcpu, &debug) == -1)
+		return -1;
+	if (vcpu_get_msrs(l->vcpu, &msr, 1) != 1 ||
+	    vcpu_set_msrs(l->vcpu, &msr, 1) != 1 ||
+	    (n = vmm_msr_list(l->kvm, NULL, 0)) == -1)
+		return -1;
+	if (vm_get_chips(l->vm, chips, &chips_len) == -1 ||
+	    vm_set_chips(l->vm, chips, chips_len) == -1 ||
+	    vm_restore_time(l->vm) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+step_snapshot(struct life *l)
+{
+	struct vm_snapshot *snap;
+	int rc, err;
+
+	if (vm_snapshot_take(l->vm, &snap) == -1)
+		return -1;
+	rc = vm_snapshot_restore(snap, NULL);
+	err = errno;
+	vm_snapshot_free(snap);
+	errno = err;
+	return rc;
+}
+
+/* Memory of each kind, and little of it. */
+static int
+step_regions(struct life *l)
+{
+	if (vm_map_memory(l->vm, 0x100000, 0x1000, -1, 0, VMM_PROT_ALL) == -1)
+		return -1;
+	return vm_map_memory(
+	    l->vm, 0x200000, 0x1000, l->file, 0, VMM_PROT_READ);
+}
+
+/* Into a file, where the RAM is looked through for holes. */
+static int
+step_dump(struct life *l)
+{
+	int fd = memfd_create("dump", MFD_CLOEXEC), rc, err;
+
+	rc = fd == -1 ? -1 : vm_dump(l->vm, fd, NULL);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	errno = err;
+	return rc;
+}
+
+static int
+step_sets(struct life *l)
+{
+	enum x2apic_state state;
+	struct vm_exit e;
+
+	if (vm_suspend(l->vm, VM_SUSPEND_RESET) == -1 ||
+	    vm_run(l->vcpu, &e) == -1 || vm_reinit(l->vm) == -1)
+		return -1;
+	return vm_get_x2apic_state(l->vcpu, &state);
+}
+
+/* Before the first run: CPUID does not change later. */
+static int
+step_x2apic(struct life *l)
+{
+	if (vm_set_x2apic_state(l->vcpu, X2APIC_ENABLED) == -1)
+		return -1;
+	return vm_set_x2apic_state(l->vcpu, X2APIC_DISABLED);
+}
+
+/* A VM and a vCPU of our own making, taken; what is refused is closed here. */
+static int
+step_outside(struct life *l)
+{
+	struct vm_params params = {
+		.size = sizeof(params), .memory_bytes = GUEST_MEMORY, .ncpus = 1
+	};
+	int fd, err;
+
+	l->kvm = vmm_open(NULL);
+	fd = l->kvm != -1 ? ioctl(l->kvm, KVM_CREATE_VM, 0) : -1;
+	if (fd == -1)
+		return -1;
+	if (vm_open(l->kvm, fd, &params, &l->vm) == -1) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	fd = ioctl(fd, KVM_CREATE_VCPU, 0);
+	if (fd == -1)
+		return -1;
+	if (vcpu_open_fd(l->vm, 0, fd, &l->vcpu) == -1) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return 0;
+}
+
+/* As a stream. */
+static int
+step_dump_stream(struct life *l)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC), rc, err;
+
+	rc = fd == -1 ? -1 : vm_dump(l->vm, fd, NULL);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	errno = err;
+	return rc;
+}
+
+static int
+step_stats(struct life *l)
+{
+	struct vm_stat_desc desc = { .size = sizeof(desc) };
+	uint64_t values[8];
+
+	vm_stats_time(l->vm, true);
+	if (vm_get_stats(l->vm, NULL, NULL, values, 8) == -1 ||
+	    vm_get_stats(l->vm, l->vcpu, NULL, values, 8) == -1)
+		return -1;
+	return vm_get_stat_desc(l->vm, l->vcpu, 0, &desc);
 }
 
 /* More RAM than there is below the hole, so that it has two parts. */
@@ -133,7 +369,12 @@ step_large(struct life *l)
 }
 
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
-	step_memory, step_interrupts, step_state, step_run, NULL };
+	step_x2apic, step_memory, step_interrupts, step_state, step_debug,
+	step_run, step_deadline, step_devmem, step_events, step_whole_state,
+	step_snapshot, step_sets, step_stats, NULL };
+static int (*const life_outside[])(struct life *) = { step_outside, NULL };
+static int (*const life_dump[])(struct life *) = { step_host, step_vm,
+	step_regions, step_dump, step_dump_stream, NULL };
 static int (*const life_large[])(struct life *) = { step_large, NULL };
 static int (*const life_probe[])(
     struct life *) = { step_host, step_probe, NULL };
@@ -179,7 +420,9 @@ live(int (*const *step)(struct life *), int event, int file)
 
 /*
  * may_bear: how many failures the life survives, -1: any number.  Of a region,
- * libvmm can do without the madvise that keeps it out of core files.
+ * libvmm can do without the madvise that keeps it out of core files; and a
+ * deadline's timer that cannot be stopped is one that nobody listens to;
+ * and a snapshot that ends with its log still on is gone all the same.
  */
 static void
 walk_once(int (*const *steps)(struct life *), int may_bear)
@@ -236,7 +479,21 @@ static void
 test_whole_life(void)
 {
 	GUEST_NEEDS_KVM();
-	walk(life_whole, 4);
+	walk(life_whole, 8);
+}
+
+static void
+test_from_outside(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_outside, 1);
+}
+
+static void
+test_dump(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_dump, 3);
 }
 
 static void
@@ -262,6 +519,8 @@ main(void)
 	/* Else the first line printed would count as memory that stays. */
 	(void)setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
 	TEST(test_whole_life);
+	TEST(test_from_outside);
+	TEST(test_dump);
 	TEST(test_memory_in_two_parts);
 	TEST(test_probe);
 	return CHECK_EXIT();

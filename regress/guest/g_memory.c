@@ -41,6 +41,19 @@ is_mmio(bool write, uint8_t answer)
 	return true;
 }
 
+/* The guest writes where it may only read. */
+static bool
+is_forbidden(void)
+{
+	struct vm_exit e;
+
+	return vm_run(g.vcpu[0], &e) == 0 && e.reason == VM_EXIT_ACCESS &&
+	    e.u.access.gpa == WINDOW + 0x10 && e.u.access.len == 1 &&
+	    e.u.access.attempted == VMM_PROT_WRITE &&
+	    e.u.access.allowed == (VMM_PROT_READ | VMM_PROT_EXEC) &&
+	    e.u.access.data[0] == 0x77;
+}
+
 static void
 test_start(void)
 {
@@ -88,10 +101,12 @@ test_read_only(void)
 	REQUIRE(p != NULL);
 	p[0x10] = 0x55;
 	REQUIRE(round_is(1));
-	CHECK(is_mmio(true, 0));
+	CHECK(is_forbidden());
 	REQUIRE(round_is(0));
 	CHECK(guest_writes(g.vcpu[0], 0xf0, 0x55));
 	CHECK(vm_unmap_memory(g.vm, WINDOW, 0x1000) == 0);
+	REQUIRE(round_is(1)); /* no memory, so nothing that forbids */
+	CHECK(is_mmio(true, 0));
 }
 
 static void

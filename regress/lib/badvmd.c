@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * vmd itself, but for what is between it and two functions of its own, so that
- * tests reach what a vmd that keeps its rules never does:
+ * vmd itself, but for what is between it and three functions of its own, so
+ * that tests reach what a vmd that keeps its rules never does:
  *
  * - its control announces a client of uid 61010 as VMD_CLIENTS_MAX of them,
  *   and one of uid 61011 twice; all others as it should;
- * - once priv has died, the next BADVMD_SPAWNS tries to start it fail.
+ * - a VM with the kernel arguments "slow" takes 12 s to read its kernel, with
+ *   "hang" for ever;
+ * - priv cannot be started while there is a file of the name that
+ *   BADVMD_NO_PRIV has;
+ * - asked for its counters, the process of VM 2 sends parts of an answer
+ *   without end, that of VM 3 sends them, and the end, to everybody but who
+ *   asked, and that of VM 4 answers twice.
  *
  * Linked with vmd's own main and archives, and --wrap.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "boot/boot.h"
 #include "jail/jail.h"
 #include "role/child.h"
 
@@ -20,12 +31,50 @@
 /* Far from what control itself gives. */
 #define CROWD_ID 1000000
 
+#define VM_FLOODS 2
+#define VM_LIES 3
+#define VM_REPEATS 4
+#define FLOOD 1000000
+#define LIES 100 /* together with the true ones no flood */
+
 void __real_child_send(struct child *, enum msg_type, uint32_t, int,
     const void *, size_t, const void *, size_t);
 void __wrap_child_send(struct child *, enum msg_type, uint32_t, int,
     const void *, size_t, const void *, size_t);
+int __real_boot_load(const struct boot_params *, struct boot_result *);
+int __wrap_boot_load(const struct boot_params *, struct boot_result *);
 pid_t __real_jail_spawn(const struct jail_spawn *, int *);
 pid_t __wrap_jail_spawn(const struct jail_spawn *, int *);
+
+/* What a guest that has taken over its VM's process may make of an answer. */
+static bool
+answers_badly(struct child *c, const struct msg_vm_answer *answer)
+{
+	struct msg_stats_row row = { .client = answer->client, .name = "bad" };
+	struct msg_vm_answer other = { .client = answer->client + 1 };
+
+	switch (c->vm_id) {
+	case VM_FLOODS:
+		for (unsigned int i = 0; i < FLOOD; i++)
+			__real_child_send(c, MSG_STATS_ROW, 0, -1, &row,
+			    sizeof(row), NULL, 0);
+		return true;
+	case VM_LIES:
+		for (row.client = 0; row.client < LIES; row.client++)
+			if (row.client != answer->client)
+				__real_child_send(c, MSG_STATS_ROW, 0, -1, &row,
+				    sizeof(row), NULL, 0);
+		__real_child_send(
+		    c, MSG_VM_ANSWER, 0, -1, &other, sizeof(other), NULL, 0);
+		return true;
+	case VM_REPEATS:
+		__real_child_send(
+		    c, MSG_VM_ANSWER, 0, -1, answer, sizeof(*answer), NULL, 0);
+		return false;
+	default:
+		return false;
+	}
+}
 
 void
 __wrap_child_send(struct child *c, enum msg_type type, uint32_t peerid, int fd,
@@ -34,6 +83,9 @@ __wrap_child_send(struct child *c, enum msg_type type, uint32_t peerid, int fd,
 	const struct msg_client_open *open = payload;
 	unsigned int more = 0;
 
+	if (type == MSG_VM_ANSWER && c->role == ROLE_VM &&
+	    answers_badly(c, payload))
+		return;
 	__real_child_send(c, type, peerid, fd, payload, len, tail, tail_len);
 	if (type != MSG_CLIENT_OPEN)
 		return;
@@ -46,14 +98,28 @@ __wrap_child_send(struct child *c, enum msg_type type, uint32_t peerid, int fd,
 		    c, type, CROWD_ID + more, -1, payload, len, NULL, 0);
 }
 
+int
+__wrap_boot_load(const struct boot_params *params, struct boot_result *result)
+{
+	const char *words = params->cmdline != NULL ? params->cmdline : "";
+	const struct timespec slow = { .tv_sec = 12 };
+
+	do {
+		if (strcmp(words, "slow") == 0 || strcmp(words, "hang") == 0)
+			nanosleep(&slow, NULL);
+	} while (strcmp(words, "hang") == 0);
+	return __real_boot_load(params, result);
+}
+
 pid_t
 __wrap_jail_spawn(const struct jail_spawn *spawn, int *pidfd)
 {
-	static unsigned int tries;
-	const char *fail = getenv("BADVMD_SPAWNS");
+	const char *path = getenv("BADVMD_NO_PRIV");
+	int fd;
 
-	if (spawn->js_role == ROLE_PRIV && fail != NULL && tries++ > 0 &&
-	    tries - 1 <= strtoul(fail, NULL, 10)) {
+	if (spawn->js_role == ROLE_PRIV && path != NULL &&
+	    (fd = open(path, O_RDONLY | O_CLOEXEC)) != -1) {
+		close(fd);
 		errno = EAGAIN;
 		return -1;
 	}

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A stub with a client and a host that only note what is asked of them.  A
+ * A server with a client and a host that only note what is asked of them.  A
  * reply is read as gdb does; stops are answered when the test says so.
  */
 #ifndef GDB_CLIENT_H
 #define GDB_CLIENT_H
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "fake_vmm.h"
 #include "vmm_gdb.h"
 
 static struct gdb_client {
@@ -134,6 +137,62 @@ gdb_stopped(void)
 	gdb_client.len = 0;
 	vm_gdb_stopped(gdb_client.gdb);
 	return gdb_reply();
+}
+
+/* A server whose client has attached and whose guest stands. */
+static inline bool
+gdb_begin(void)
+{
+	if (!fake_vmm_start() || !gdb_client_start(fake_vmm.vm) ||
+	    vm_gdb_attach(gdb_client.gdb) == -1)
+		return false;
+	vm_gdb_stopped(gdb_client.gdb);
+	return gdb_client.stops == 1;
+}
+
+static inline void
+gdb_end(void)
+{
+	gdb_client_stop();
+	fake_vmm_stop();
+}
+
+static inline bool
+gdb_is_error(const char *reply, int err)
+{
+	char want[8];
+
+	(void)snprintf(want, sizeof(want), "E%02x", err);
+	return strcmp(reply, want) == 0;
+}
+
+static inline bool
+gdb_starts(const char *s, const char *with)
+{
+	return strncmp(s, with, strlen(with)) == 0;
+}
+
+/* The guest runs; a debug exit of a vCPU. */
+static inline bool
+gdb_exits(unsigned int cpu, uint32_t exception, uint64_t pc, uint64_t dr6)
+{
+	struct vm_exit e = { .reason = VM_EXIT_DEBUG };
+
+	e.u.debug.exception = exception;
+	e.u.debug.pc = pc;
+	e.u.debug.dr6 = dr6;
+	return vm_gdb_exit(gdb_client.gdb, fake_vmm.vcpu[cpu], &e);
+}
+
+static inline unsigned int
+gdb_running(void)
+{
+	unsigned int i, mask = 0;
+
+	for (i = 0; i < FAKE_CPUS; i++)
+		if (vm_gdb_may_run(gdb_client.gdb, fake_vmm.vcpu[i]))
+			mask |= 1U << i;
+	return mask;
 }
 
 #endif /* GDB_CLIENT_H */

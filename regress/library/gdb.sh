@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# gdb itself on libvmm's stub: threads, registers, memory, steps, breakpoints,
+# gdb itself on libvmm's server: threads, registers, memory, steps, breakpoints,
 # watchpoints, Ctrl-C, detach, hang-up and a crash, on a guest of two
 # processors.  What this host's KVM does not exit for is skipped, by name.
 set -u
@@ -39,8 +39,7 @@ serve()
 {
 	[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null
 	rm -f "$socket"
-	"$O/regress/lib/gdbguest" "$socket" "$O/gen/gdb.bin" \
-	    >"$dir/server" 2>&1 &
+	"$O/regress/lib/gdbguest" "$socket" >"$dir/server" 2>&1 &
 	server=$!
 	wait_for ready
 }
@@ -64,7 +63,7 @@ run()
 		echo "target remote $socket"
 		cat
 	} >"$dir/commands"
-	timeout "$1" gdb -batch -nx -x "$dir/commands" "$O/gen/gdb.elf" \
+	timeout "$1" gdb -batch -nx -x "$dir/commands" "$O/gen/guest_gdb.elf" \
 	    >"$dir/out" 2>&1
 }
 

@@ -231,6 +231,85 @@ test_dma_hostile(void)
 	teardown();
 }
 
+/* --- a file that the guest writes ----------------------------------------- */
+
+static struct {
+	uint8_t bytes[8], beyond[8];
+	uint32_t at, len;
+	unsigned int calls;
+} written;
+
+static void
+note_written(void *arg, uint32_t offset, uint32_t len)
+{
+	CHECK(arg == &written);
+	written.at = offset;
+	written.len = len;
+	written.calls++;
+}
+
+static const struct fwcfg_writer writer = { written.bytes, note_written,
+	&written };
+
+static void
+test_writable(void)
+{
+	setup();
+	memset(&written, 0, sizeof(written));
+	memcpy(written.bytes, "abcdefgh", 8);
+	REQUIRE(fwcfg_add_writable(fwcfg, "opt/w", 8, &writer) == 0);
+	CHECK_EQ(fwcfg_add_writable(fwcfg, "opt/w", 8, &writer), -1);
+	CHECK_EQ(errno, EEXIST);
+	CHECK_EQ(open_file("opt/w"), 8);
+	CHECK_EQ(data(2), 'a' | 'b' << 8);
+	/* From where the reading came to. */
+	memcpy(pc.ram + 0x2000, "0123456789", 10);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 4, 0x2000), 0);
+	CHECK(memcmp(written.bytes, "ab0123gh", 8) == 0);
+	CHECK(written.calls == 1 && written.at == 2 && written.len == 4);
+	CHECK_EQ(data(2), 'g' | 'h' << 8);
+	CHECK_EQ(open_file("opt/w"), 8);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 8, 0x2001), 0);
+	CHECK(memcmp(written.bytes, "12345678", 8) == 0);
+	CHECK(written.calls == 2 && written.at == 0 && written.len == 8);
+	CHECK_EQ(open_file("opt/w"), 8);
+	CHECK_EQ(data(8), le64_get("12345678"));
+	teardown();
+}
+
+static void
+test_writable_hostile(void)
+{
+	setup();
+	memset(&written, 0, sizeof(written));
+	REQUIRE(fwcfg_add_writable(fwcfg, "opt/w", 8, &writer) == 0);
+	memset(pc.ram + 0x2000, 0xee, 64);
+	CHECK_EQ(open_file("opt/w"), 8);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 9, 0x2000), DMA_ERROR);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, UINT32_MAX, 0x2000), DMA_ERROR);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 8, RAM - 7), DMA_ERROR);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 8, UINT64_MAX - 3), DMA_ERROR);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 0, UINT64_MAX), 0);
+	CHECK_EQ(dma(0x1000, DMA_SKIP, 7, 0), 0);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 2, 0x2000), DMA_ERROR);
+	CHECK_EQ(dma(0x1000, DMA_SKIP, UINT32_MAX, 0), 0);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 1, 0x2000), DMA_ERROR);
+	/* By the data port: never. */
+	CHECK_EQ(open_file("opt/w"), 8);
+	pc_outb(&pc, DATA, 0xee);
+	/* A file that is only read, and none at all. */
+	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(dma(0x1000, DMA_WRITE, 4, 0x2000), DMA_ERROR);
+	CHECK_EQ(dma(0x1000, 0xffffU << 16 | DMA_SELECT | DMA_WRITE, 4, 0x2000),
+	    DMA_ERROR);
+	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(data(8), 0);
+	CHECK_EQ(written.calls, 0);
+	CHECK_EQ(le64_get(written.bytes), 0);
+	CHECK_EQ(le64_get(written.beyond), 0);
+	teardown();
+}
+
 int
 main(void)
 {
@@ -239,5 +318,7 @@ main(void)
 	TEST(test_add_file);
 	TEST(test_dma);
 	TEST(test_dma_hostile);
+	TEST(test_writable);
+	TEST(test_writable_hostile);
 	return CHECK_EXIT();
 }

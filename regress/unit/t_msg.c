@@ -70,6 +70,43 @@ every_message_goes_somewhere(void)
 	CHECK_STR(msg_name(MSG__COUNT), "?");
 }
 
+/* What a client waits for: more after a part, nothing after anything else, and
+ * a part is for clients and nobody else's first. */
+static void
+a_part_is_not_the_end(void)
+{
+	CHECK(msg_is_part(MSG_STATUS_VM));
+	CHECK(msg_is_part(MSG_STATS_ROW));
+	CHECK(!msg_is_part(MSG_RESULT));
+	CHECK(!msg_is_part(MSG_STATUS_END));
+	CHECK(!msg_is_part(0));
+	CHECK(!msg_is_part(MSG__COUNT));
+	for (unsigned int t = 1; t < MSG__COUNT; t++) {
+		if (msg_is_part(t))
+			CHECK(msg_allowed(t, PEER_CONTROL, PEER_CLIENT));
+		for (unsigned int p = 1; p < PEER__COUNT; p++)
+			CHECK(!msg_allowed(t, p, p));
+	}
+}
+
+/* Both directions of a question to a VM process, which vmm and the parent read
+ * without knowing its kind: the target and the client's number come first. */
+static void
+questions_and_answers_begin_alike(void)
+{
+	CHECK_EQ(offsetof(struct msg_vm_ask, target), 0);
+	CHECK_EQ(offsetof(struct msg_stats_row, client), 0);
+	CHECK_EQ(offsetof(struct msg_vm_answer, client), 0);
+	for (unsigned int t = 1; t < MSG__COUNT; t++) {
+		if (parent_from_control[t] == parent_from_control[MSG_VM_STATS])
+			CHECK(msg_payload_size(t) >= sizeof(struct msg_vm_ask));
+		if (msg_is_part(t) && msg_allowed(t, PEER_VM, PEER_VMM))
+			CHECK(parent_from_vmm[t] ==
+				parent_from_vmm[MSG_STATS_ROW] &&
+			    vmm_from_vm[t] == vmm_from_vm[MSG_STATS_ROW]);
+	}
+}
+
 static void
 a_row_is_enforced(void)
 {
@@ -390,6 +427,8 @@ main(void)
 {
 	TEST(every_message_has_its_handlers);
 	TEST(every_message_goes_somewhere);
+	TEST(a_part_is_not_the_end);
+	TEST(questions_and_answers_begin_alike);
 	TEST(a_row_is_enforced);
 	TEST(a_message_arrives_whole);
 	TEST(a_rule_broken_ends_the_link);

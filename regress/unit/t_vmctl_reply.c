@@ -20,6 +20,19 @@ decode(uint32_t type, const void *data, size_t len)
 	return reply_decode(&reply, type, data, len, &reason);
 }
 
+/* How many kinds of messages a client may get. */
+static unsigned int
+to_client(void)
+{
+#define EDGES(name, edges, payload, tail, fd) edges,
+	static const uint64_t rows[] = { VMD_MESSAGES(EDGES) };
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		n += (rows[i] & MSG_EDGE(CONTROL, CLIENT)) != 0;
+	return n;
+}
+
 static void
 types(void)
 {
@@ -36,7 +49,7 @@ types(void)
 			CHECK_STR(reason, "unexpected message type");
 		accepted += fits != 0;
 	}
-	CHECK_EQ(accepted, 3);
+	CHECK_EQ(accepted, to_client());
 	CHECK(decode(UINT32_MAX, zero, 0) == -1);
 	CHECK_STR(reply_type_name(UINT32_MAX), "unknown");
 	CHECK_STR(reply_type_name(0), "unknown");
@@ -157,6 +170,25 @@ sentences(void)
 	sentence_is(VM_ERROR_FILE_OPEN, NULL, "file cannot be opened");
 }
 
+static void
+counters(void)
+{
+	struct msg_stats_row row = { .vcpus = VMD_CPUS_MAX };
+
+	strcpy(row.name, "exits");
+	CHECK(decode(MSG_STATS_ROW, &row, sizeof(row)) == 0);
+	CHECK_STR(reply.body.stats.name, "exits");
+	row.vcpus++;
+	CHECK(decode(MSG_STATS_ROW, &row, sizeof(row)) == -1);
+	CHECK_STR(reason, "more vCPUs than there can be");
+	row.vcpus = 1;
+	memset(row.name, 'a', sizeof(row.name));
+	CHECK(decode(MSG_STATS_ROW, &row, sizeof(row)) == -1);
+	CHECK_STR(reason, "message with a malformed name");
+	strcpy(row.name, "exi\033[2J");
+	CHECK(decode(MSG_STATS_ROW, &row, sizeof(row)) == -1);
+}
+
 int
 main(void)
 {
@@ -165,5 +197,6 @@ main(void)
 	TEST(texts);
 	TEST(cleaning);
 	TEST(sentences);
+	TEST(counters);
 	return CHECK_EXIT();
 }

@@ -78,6 +78,9 @@ waiters_are_answered_once(void)
 	vment_wait(v, 3, WAIT_END);
 	vment_wait(v, 4, WAIT_END);
 	CHECK(vment_is_awaited(v));
+	CHECK(vment_has_waiter(v, 2, WAIT_PAUSE));
+	CHECK(!vment_has_waiter(v, 2, WAIT_END));
+	CHECK(!vment_has_waiter(v, 5, WAIT_END));
 	vment_forget_client(v, 3);
 	CHECK(vment_next_waiter(v, WAIT_END, &client));
 	CHECK_EQ(client, 1);

@@ -33,13 +33,12 @@ offer_cache(uint32_t leaf, uint32_t subleaf, uint32_t level)
 }
 
 static void
-policy(uint32_t id, uint32_t ncpus, bool irqchip, uint32_t khz)
+policy_of(const struct cpuid_context *ctx)
 {
 	static const uint32_t plain[] = { 0, 1, 2, 5, 6, 0xa, 0x12, 0x15, 0x1a,
 		0x1f, 0x40000000, 0x40000001, 0x80000000, 0x80000001,
 		0x80000007, 0x80000008, 0x8000000a, 0x8000001b, 0x8000001e,
 		0x8000001f, 0x80000022, 0x80000026 };
-	struct cpuid_context ctx = { id, ncpus, khz, irqchip };
 	size_t i;
 
 	memset(&set, 0, sizeof(set));
@@ -54,7 +53,15 @@ policy(uint32_t id, uint32_t ncpus, bool irqchip, uint32_t khz)
 	offer_cache(4, 2, 0);
 	offer_cache(0x8000001d, 0, 2);
 	offer_cache(0x8000001d, 1, 3);
-	cpuid_apply(&set, &ctx);
+	cpuid_apply(&set, ctx);
+}
+
+static void
+policy(uint32_t id, uint32_t ncpus, bool irqchip, uint32_t khz)
+{
+	struct cpuid_context ctx = { id, ncpus, khz, irqchip, false, ncpus, 1 };
+
+	policy_of(&ctx);
 }
 
 static uint32_t
@@ -143,6 +150,38 @@ test_topology(void)
 	CHECK(reg(0x80000001, 0, CPUID_ECX) & BIT(1));
 }
 
+/* vCPU 13 of 2 sockets of 4 cores of 2 threads: socket 1, core 2, thread 1. */
+static void
+test_sockets_and_threads(void)
+{
+	static const struct cpuid_context ctx = { 13, 16, 0, true, false, 4,
+		2 };
+
+	policy_of(&ctx);
+	CHECK_EQ((reg(1, 0, CPUID_EBX) >> 16) & 0xff, 8);
+	CHECK_EQ(reg(0xb, 0, CPUID_EAX), 1);
+	CHECK_EQ(reg(0xb, 0, CPUID_EBX), 2);
+	CHECK_EQ(reg(0xb, 1, CPUID_EAX), 3);
+	CHECK_EQ(reg(0xb, 1, CPUID_EBX), 8);
+	CHECK_EQ(reg(0xb, 1, CPUID_EDX), 13);
+	CHECK_EQ(reg(0x80000008, 0, CPUID_ECX) & 0xf0ff, 0x3007);
+	CHECK_EQ(reg(0x8000001e, 0, CPUID_EAX), 13);
+	CHECK_EQ(reg(0x8000001e, 0, CPUID_EBX), 0x102);
+	CHECK_EQ(reg(0x8000001e, 0, CPUID_ECX), 1);
+	CHECK_EQ((reg(4, 0, CPUID_EAX) >> 14) & 0xfff, 1); /* L1: a core's */
+	CHECK_EQ((reg(4, 1, CPUID_EAX) >> 14) & 0xfff, 7);
+	CHECK_EQ(reg(4, 1, CPUID_EAX) >> 26, 3);
+}
+
+static void
+test_x2apic_hidden(void)
+{
+	static const struct cpuid_context ctx = { 0, 1, 0, true, true, 1, 1 };
+
+	policy_of(&ctx);
+	CHECK_EQ(reg(1, 0, CPUID_ECX) & (BIT(21) | BIT(24)), BIT(24));
+}
+
 static void
 test_caches(void)
 {
@@ -173,7 +212,7 @@ test_frequencies(void)
 static void
 test_extremes(void)
 {
-	struct cpuid_context ctx = { 0, 1, 1000, true };
+	struct cpuid_context ctx = { 0, 1, 1000, true, false, 1, 1 };
 	uint32_t i;
 
 	memset(&set, 0, sizeof(set));
@@ -194,6 +233,8 @@ main(void)
 	TEST(test_lapic_features);
 	TEST(test_one_cpu);
 	TEST(test_topology);
+	TEST(test_sockets_and_threads);
+	TEST(test_x2apic_hidden);
 	TEST(test_caches);
 	TEST(test_frequencies);
 	TEST(test_extremes);

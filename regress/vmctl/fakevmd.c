@@ -8,6 +8,7 @@
  *	want NAME	read a request of this type and print it
  *	result KEY=VALUE ...	answer; detail= takes the rest of the line
  *	status KEY=VALUE ...	describe a VM
+ *	stats KEY=VALUE ...	a counter; v0=, v1= ... are of its vCPUs
  *	end		end of the list of VMs
  *	message NAME N	a message of this type with N zero bytes
  *	peerid N	of the answers from here on
@@ -130,6 +131,7 @@ print_request(struct imsg *imsg)
 		struct msg_vm_target target;
 		struct msg_reset reset;
 		struct msg_log_level level;
+		struct msg_vm_ask ask;
 	} m;
 	uint32_t type = imsg_get_type(imsg);
 	int fd = imsg_get_fd(imsg);
@@ -156,6 +158,10 @@ print_request(struct imsg *imsg)
 	    type == MSG_VM_UNPAUSE || type == MSG_VM_GDB) {
 		payload(imsg, &m, sizeof(m.target));
 		print_target(&m.target);
+	} else if (type == MSG_VM_STATS) {
+		payload(imsg, &m, sizeof(m.ask));
+		print_target(&m.ask.target);
+		printf(" client=%u flags=%u", m.ask.client, m.ask.flags);
 	} else if (type == MSG_RESET) {
 		payload(imsg, &m, sizeof(m.reset));
 		printf(" what=%u", m.reset.what);
@@ -270,6 +276,24 @@ answer_status(const char *line)
 }
 
 static void
+answer_stats(const char *line)
+{
+	struct msg_stats_row row;
+	char key[16];
+
+	memset(&row, 0, sizeof(row));
+	row.unit = (uint32_t)number(line, "unit");
+	row.vcpus = (uint32_t)number(line, "vcpus");
+	row.vm = number(line, "vm");
+	for (uint32_t i = 0; i < row.vcpus && i < VMD_CPUS_MAX; i++) {
+		snprintf(key, sizeof(key), "v%u", i);
+		row.vcpu[i] = number(line, key);
+	}
+	snprintf(row.name, sizeof(row.name), "%s", value(line, "name"));
+	answer(MSG_STATS_ROW, &row, sizeof(row));
+}
+
+static void
 answer_raw(const char *hex)
 {
 	unsigned int byte;
@@ -310,6 +334,8 @@ do_line(const char *line)
 		answer_result(line);
 	else if (strcmp(word, "status") == 0)
 		answer_status(line);
+	else if (strcmp(word, "stats") == 0)
+		answer_stats(line);
 	else if (strcmp(word, "end") == 0)
 		answer(MSG_STATUS_END, NULL, 0);
 	else if (strcmp(word, "message") == 0)

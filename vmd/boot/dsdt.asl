@@ -83,8 +83,17 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "VMD   ", "VMDDSDT ", 1)
 				IO (Decode16, 0x0080, 0x0080, 1, 1)
 				IO (Decode16, 0x0092, 0x0092, 1, 1)
 				IO (Decode16, 0x04D0, 0x04D0, 1, 2)
-				IO (Decode16, 0x0510, 0x0510, 1, 12)
 				IO (Decode16, 0x0600, 0x0600, 1, 16)
+			})
+		}
+		/* fw_cfg, whose driver tells where the kernel's VMCOREINFO is. */
+		Device (FWCF)
+		{
+			Name (_HID, "QEMU0002")
+			Name (_STA, 0x0B)
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x0510, 0x0510, 1, 12)
 			})
 		}
 		Device (TIMR)

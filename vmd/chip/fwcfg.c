@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See fwcfg.h.  Runs in the VM process with the machine lock held.  Items are
- * read only, so nothing a guest does changes what the next reader sees.  Ports:
+ * See fwcfg.h.  Runs in the VM process with the machine lock held.  What
+ * firmware and boot loaders read is read only, so nothing a guest does changes
+ * what the next reader sees; a guest writes the files made for that.  Ports:
  * +0 selector (16 bit), +1 data (8 bit), +4 address of a DMA request (64 bit,
  * big endian; the write to its low half starts the request).
  */
@@ -59,6 +60,7 @@ struct item {
 	bool owned;
 	uint32_t len;
 	const uint8_t *bytes;
+	const struct fwcfg_writer *writer; /* NULL: read only */
 };
 
 struct fwcfg {
@@ -108,6 +110,30 @@ struct dma_request {
 	uint64_t address;
 };
 
+/* All of it or nothing: into a file that can be written, within its size. */
+static bool
+fwcfg_dma_write(struct fwcfg *fwcfg, const struct dma_request *request)
+{
+	struct machine *machine = fwcfg->machine;
+	const struct item *item = fwcfg->selected;
+	const struct fwcfg_writer *writer = item != NULL ? item->writer : NULL;
+	uint32_t at = fwcfg->position;
+	const void *from;
+
+	if (request->length == 0)
+		return true;
+	if (writer == NULL || request->length > item->len - at)
+		return false;
+	from =
+	    machine->memory_at(machine->arg, request->address, request->length);
+	if (from == NULL)
+		return false;
+	memcpy(writer->bytes + at, from, request->length);
+	fwcfg->position += request->length;
+	writer->written(writer->arg, at, request->length);
+	return true;
+}
+
 static bool
 fwcfg_dma_run(struct fwcfg *fwcfg, const struct dma_request *request)
 {
@@ -134,7 +160,7 @@ fwcfg_dma_run(struct fwcfg *fwcfg, const struct dma_request *request)
 		return true;
 	}
 	if (request->control & DMA_WRITE)
-		return false; /* nothing here can be written */
+		return fwcfg_dma_write(fwcfg, request);
 	if (request->control & DMA_SKIP)
 		fwcfg_advance(fwcfg, request->length, &bytes);
 	return true;
@@ -224,15 +250,14 @@ fwcfg_add_number(
 	fwcfg_add_item(fwcfg, key, at, size, false);
 }
 
-int
-fwcfg_add_file(
-    struct fwcfg *fwcfg, const char *name, const void *bytes, size_t len)
+/* A row of the directory, and the item behind it without its bytes. */
+static struct item *
+fwcfg_add_name(struct fwcfg *fwcfg, const char *name, size_t len)
 {
 	uint16_t key = (uint16_t)(KEY_FILE_FIRST + fwcfg->nfiles);
 	uint8_t *entry = fwcfg->directory + 4 + fwcfg->nfiles * DIR_ENTRY;
 	uint32_t number;
 	unsigned int i;
-	uint8_t *copy;
 
 	errno = strlen(name) > FWCFG_NAME_MAX  ? ENAMETOOLONG
 	    : len > FWCFG_FILE_MAX	       ? EFBIG
@@ -243,11 +268,9 @@ fwcfg_add_file(
 			(const char *)fwcfg->directory + 4 + i * DIR_ENTRY +
 			    8) == 0)
 			errno = EEXIST;
-	if (errno != 0 || (copy = malloc(len != 0 ? len : 1)) == NULL)
-		return -1;
-	if (len > 0)
-		memcpy(copy, bytes, len);
-	fwcfg_add_item(fwcfg, key, copy, (uint32_t)len, true);
+	if (errno != 0)
+		return NULL;
+	fwcfg_add_item(fwcfg, key, NULL, (uint32_t)len, false);
 	number = htobe32((uint32_t)len);
 	memcpy(entry, &number, 4);
 	entry[4] = (uint8_t)(key >> 8);
@@ -255,6 +278,40 @@ fwcfg_add_file(
 	memcpy(entry + 8, name, strlen(name));
 	number = htobe32(++fwcfg->nfiles);
 	memcpy(fwcfg->directory, &number, 4);
+	return &fwcfg->item[fwcfg->nitems - 1];
+}
+
+int
+fwcfg_add_file(
+    struct fwcfg *fwcfg, const char *name, const void *bytes, size_t len)
+{
+	uint8_t *copy = malloc(len != 0 ? len : 1);
+	struct item *item;
+
+	if (copy == NULL)
+		return -1;
+	item = fwcfg_add_name(fwcfg, name, len);
+	if (item == NULL) {
+		free(copy);
+		return -1;
+	}
+	if (len > 0)
+		memcpy(copy, bytes, len);
+	item->bytes = copy;
+	item->owned = true;
+	return 0;
+}
+
+int
+fwcfg_add_writable(struct fwcfg *fwcfg, const char *name, size_t len,
+    const struct fwcfg_writer *writer)
+{
+	struct item *item = fwcfg_add_name(fwcfg, name, len);
+
+	if (item == NULL)
+		return -1;
+	item->bytes = writer->bytes;
+	item->writer = writer;
 	return 0;
 }
 

@@ -30,4 +30,16 @@ void fwcfg_free(struct fwcfg *);
 int fwcfg_add_file(
     struct fwcfg *, const char *name, const void *bytes, size_t len);
 
+/* A file that the guest writes, by DMA only and never beyond its size. */
+struct fwcfg_writer {
+	uint8_t *bytes; /* the file */
+	/* A write is over: len bytes from offset on are the guest's. */
+	void (*written)(void *arg, uint32_t offset, uint32_t len);
+	void *arg;
+};
+
+/* Adds such a file of len bytes.  Borrows writer.  Errors as above. */
+int fwcfg_add_writable(struct fwcfg *, const char *name, size_t len,
+    const struct fwcfg_writer *writer);
+
 #endif /* FWCFG_H */

@@ -68,6 +68,13 @@ msg_allowed(unsigned int type, enum msg_peer from, enum msg_peer to)
 	    (rows[type].edges & (1ULL << (from * 8 + to))) != 0;
 }
 
+bool
+msg_is_part(unsigned int type)
+{
+	return type > MSG_NONE_ && type < MSG__COUNT &&
+	    (rows[type].edges & MSG_PART) != 0;
+}
+
 const char *
 msg_check(unsigned int type, enum msg_peer from, enum msg_peer to, size_t len,
     bool has_fd)

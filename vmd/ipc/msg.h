@@ -60,6 +60,8 @@ const char *msg_peer_name(unsigned int peer);
 size_t msg_payload_size(enum msg_type);
 /* Whether a row has the edge. */
 bool msg_allowed(unsigned int type, enum msg_peer from, enum msg_peer to);
+/* Whether a client that gets it is to wait for more. */
+bool msg_is_part(unsigned int type);
 /*
  * Why a message that came from `from` may not be handled by `to`: a constant
  * text, NULL when it may.

@@ -89,7 +89,7 @@ static const struct jail_row rows[] = {
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_ADD_SEALS)),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW_IF(B | N, RUN, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
-	ROW(V, RUN, pread64, "kernel and firmware, again at each reset"),
+	ROW(V, RUN, pread64, "kernel and firmware; the kernel's counters"),
 	ROW(V, RUN, lseek, "size of kernel and firmware"),
 
 	/* usernet: the name servers. */

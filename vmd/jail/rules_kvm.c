@@ -28,6 +28,7 @@ static const struct jail_row rows[] = {
 
 	/* The VM. */
 	KVM(SETUP, KVM_CREATE_VCPU, "vCPUs"),
+	KVM(SETUP, KVM_GET_STATS_FD, "counters of the VM and its vCPUs"),
 	KVM(SETUP, KVM_CREATE_IRQCHIP, "PIC, IOAPIC, LAPIC"),
 	KVM(SETUP, KVM_CREATE_PIT2, "PIT"),
 	KVM(SETUP, KVM_SET_TSS_ADDR, "Intel's real mode"),

@@ -20,6 +20,7 @@
 #include "chip/pm.h"
 #include "chip/rtc.h"
 #include "chip/uart.h"
+#include "chip/vmcoreinfo.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "pci/bus.h"
@@ -434,11 +435,13 @@ board_chips_init(struct board *b)
 		.arg = &b->terminal,
 	};
 	bool debug = log_getverbose() > 1;
+	struct fwcfg *fwcfg;
 
 	if ((b->uart = uart_new(&b->machine, &uart)) == NULL ||
 	    rtc_new(&b->machine) == NULL ||
 	    (b->pm = pm_new(&b->machine)) == NULL ||
-	    fwcfg_new(&b->machine) == NULL ||
+	    (fwcfg = fwcfg_new(&b->machine)) == NULL ||
+	    (b->vmcoreinfo = vmcoreinfo_new(&b->machine, fwcfg)) == NULL ||
 	    legacy_new(&b->machine, debug ? board_debug_line : NULL, NULL) ==
 		NULL ||
 	    (b->pci = pci_new(&b->machine, &b->pci_host)) == NULL)

@@ -36,6 +36,7 @@ struct board {
 	struct pci_host pci_host;
 	struct pci *pci;
 	struct pm *pm;
+	struct vmcoreinfo *vmcoreinfo;
 	struct uart *uart;
 	struct terminal terminal;
 	struct virtio_memory memory;

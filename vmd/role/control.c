@@ -28,6 +28,10 @@
 #define CLIENT_IDLE_S 60
 #define ACCEPT_PAUSE_S 1
 #define CLIENT_QUEUE_MAX (256 * 1024)
+/* Linux 4.13; the C library may be older. */
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
 
 struct client {
 	TAILQ_ENTRY(client) entry;
@@ -152,6 +156,7 @@ const msg_handler control_from_client[MSG__COUNT] = {
 	[MSG_VM_PAUSE] = client_request,
 	[MSG_VM_UNPAUSE] = client_request,
 	[MSG_VM_GDB] = client_request,
+	[MSG_VM_STATS] = client_request,
 	[MSG_STATUS] = client_request,
 	[MSG_RELOAD] = client_request,
 	[MSG_RESET] = client_request,
@@ -169,6 +174,21 @@ control_count_uid(const struct control *c, uid_t uid)
 	return n;
 }
 
+/* Besides the one that SO_PEERCRED tells; root may do anything without. */
+static size_t
+client_groups(int fd, const struct ucred *cred, gid_t groups[VMD_GROUPS_MAX])
+{
+	socklen_t len = VMD_GROUPS_MAX * sizeof(groups[0]);
+
+	if (cred->uid == 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
+		return len / sizeof(groups[0]);
+	log_debug("control", "uid %u: its groups do not count: %s", cred->uid,
+	    errno == ERANGE ? "too many" : strerror(errno));
+	return 0;
+}
+
 /* Takes fd. */
 static int
 client_new(struct control *c, int fd, const struct ucred *cred)
@@ -177,6 +197,8 @@ client_new(struct control *c, int fd, const struct ucred *cred)
 	const struct msg_client_open m = {
 		.uid = cred->uid, .gid = cred->gid, .pid = cred->pid
 	};
+	gid_t groups[VMD_GROUPS_MAX];
+	size_t ngroups = client_groups(fd, cred, groups);
 
 	if (cl == NULL ||
 	    msg_link_init(&cl->link, fd, PEER_CONTROL, PEER_CLIENT,
@@ -200,8 +222,8 @@ client_new(struct control *c, int fd, const struct ucred *cred)
 		client_free(cl, false);
 		return -1;
 	}
-	child_send(
-	    &c->child, MSG_CLIENT_OPEN, cl->id, -1, &m, sizeof(m), NULL, 0);
+	child_send(&c->child, MSG_CLIENT_OPEN, cl->id, -1, &m, sizeof(m),
+	    groups, ngroups * sizeof(groups[0]));
 	return 0;
 }
 
@@ -255,7 +277,7 @@ control_answer(void *arg, struct msg *m)
 
 	if (cl == NULL)
 		return;
-	if (m->type != MSG_STATUS_VM)
+	if (!msg_is_part(m->type))
 		cl->pending = false;
 	event_add(cl->idle, &idle_time);
 	if (msg_forward(&cl->link, m, VMD_PROTOCOL) == -1)
@@ -276,6 +298,7 @@ const msg_handler control_from_parent[MSG__COUNT] = {
 	[MSG_RESULT] = control_answer,
 	[MSG_STATUS_VM] = control_answer,
 	[MSG_STATUS_END] = control_answer,
+	[MSG_STATS_ROW] = control_answer,
 	[MSG_CLIENT_CLOSE] = control_client_close,
 	[MSG_LOG_LEVEL] = child_log_level,
 };

@@ -25,6 +25,9 @@
 #define DEVICE_SOON_MS 6000
 /* How long device processes may finish requests after their VM has ended. */
 static const struct timeval linger = { .tv_sec = 2 };
+/* To read a kernel and an initrd takes seconds at most, on any medium that
+ * works; the file of a client may lie on one that never answers. */
+#define START_S 60
 /* A device process that ends may be the first sign that its VM has ended: so
  * long it is waited for the other. */
 static const struct timeval respawn_delay = { .tv_usec = 20000 };
@@ -66,6 +69,8 @@ guest_free(struct guest *g)
 				close(g->frames[i][end]);
 	if (g->killer != NULL)
 		event_free(g->killer);
+	if (g->starter != NULL)
+		event_free(g->starter);
 	vmspec_free(g->spec);
 	free(g);
 }
@@ -237,6 +242,36 @@ guest_spec_ok(const struct vmspec *s)
 	return true;
 }
 
+/* The VM process has said neither that it is up nor why not. */
+static void
+guest_starter_cb(int fd, short what, void *arg)
+{
+	static const char detail[] = "its kernel or initrd cannot be read";
+	const struct msg_result m = { .error = VM_ERROR_TIMEOUT,
+		.file = VM_FILE_NONE };
+	struct guest *g = arg;
+
+	(void)fd;
+	(void)what;
+	if (g->answered || g->ending)
+		return;
+	g->answered = true;
+	g->host->to_parent(g->host->arg, MSG_VM_READY, g->id, &m, sizeof(m),
+	    detail, strlen(detail));
+	guest_end(g, END_FAILED);
+}
+
+static enum vm_error
+guest_limit(struct guest *g)
+{
+	const struct timeval limit = { .tv_sec = START_S };
+
+	g->starter = evtimer_new(g->host->base, guest_starter_cb, g);
+	if (g->starter == NULL || event_add(g->starter, &limit) == -1)
+		return VM_ERROR_SPAWN_FAILED;
+	return VM_ERROR_OK;
+}
+
 enum vm_error
 guest_start(struct guest *g)
 {
@@ -261,7 +296,7 @@ guest_start(struct guest *g)
 		NULL, 0) == -1 ||
 	    vmspec_send(g->spec, &g->vm->link, g->id, VM_KINDS) == -1)
 		return VM_ERROR_SPAWN_FAILED;
-	return VM_ERROR_OK;
+	return guest_limit(g);
 }
 
 void

@@ -25,6 +25,14 @@ struct guest;
 #define GUEST_LINES_BURST 100
 #define GUEST_LINES_MS 500
 
+/* Questions to a VM process, and how much it may answer: role/answer.h. */
+struct guest_asks {
+	unsigned int open; /* questions without their VM_ANSWER */
+	unsigned int
+	    credit; /* parts it may still send, 0..open * ANSWER_PARTS */
+	int64_t filled_ms; /* when credit was last given by time */
+};
+
 /* One process of a VM. */
 struct guest_proc {
 	TAILQ_ENTRY(guest_proc) entry;
@@ -64,11 +72,13 @@ struct guest {
 	TAILQ_HEAD(guest_procs, guest_proc) procs;
 	struct guest_proc *vm; /* NULL: gone */
 	int frames[VMD_NICS_MAX][2]; /* owned: user network, device end first */
+	struct event *starter; /* how long it may take to come up */
 	struct event *killer; /* set while ending: who is left gets SIGKILL */
 	struct msg_vm_exited end; /* how it ended */
 	char detail[VMD_DETAIL_MAX];
 	size_t detail_len;
 	struct log_limit lines; /* of all its processes */
+	struct guest_asks asks;
 	bool ending;
 	bool answered; /* the parent got its VM_READY */
 };
@@ -84,6 +94,14 @@ enum vm_error guest_start(struct guest *);
 void guest_end(struct guest *, enum vm_end reason);
 /* A child of vmm ended.  False: it is none of this guest's. */
 bool guest_reaped(struct guest *, pid_t pid, int status);
+/* Passes a client's question on to the VM process; one that it cannot get is
+ * answered here.  g->vm must be there. */
+void guest_ask(struct guest *, struct msg *);
+/* The handler of what is passed on as it is; arg is the struct guest_proc. */
+void guestmsg_to_parent(void *arg, struct msg *);
+/* Handlers of what a VM process answers; arg is its struct guest_proc. */
+void guest_ask_part(void *arg, struct msg *);
+void guest_ask_answer(void *arg, struct msg *);
 /* To every process of the guest. */
 void guest_log_level(struct guest *, uint32_t level);
 

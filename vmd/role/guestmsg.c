@@ -12,7 +12,7 @@
 #include "ipc/log.h"
 #include "role/guest.h"
 
-static void
+void
 guestmsg_to_parent(void *arg, struct msg *m)
 {
 	struct guest_proc *p = arg;
@@ -98,6 +98,8 @@ const msg_handler vmm_from_vm[MSG__COUNT] = {
 	[MSG_VM_READY] = guestmsg_ready,
 	[MSG_VM_STATE] = guestmsg_to_parent,
 	[MSG_VM_EXITING] = guestmsg_exiting,
+	[MSG_STATS_ROW] = guest_ask_part,
+	[MSG_VM_ANSWER] = guest_ask_answer,
 	[MSG_LOG_LINE] = guestmsg_log_line,
 };
 

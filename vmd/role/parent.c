@@ -35,12 +35,19 @@
 #define ENDING_S 10
 #define REAP_MS 1000
 #define REAP_STEP_MS 2
-/* A child that dies so soon after its start, so often, ends the daemon. */
+/*
+ * A child that dies so soon after its start, so often, ends a daemon in which
+ * it has never been up: nothing would come of it.  Later there may be VMs,
+ * which do not depend on whether somebody has found a way to end control: it is
+ * started again after a while, which gets longer.
+ */
 #define CHILD_SOON_MS 2000
 #define CHILD_DEATHS_MAX 5
 #define RESPAWN_S 1
+#define RESPAWN_MAX_S 30
 
 static void parent_respawn(struct parent_proc *);
+static void parent_respawn_later(struct parent_proc *, time_t seconds);
 
 int64_t
 parent_now_ms(void)
@@ -127,16 +134,25 @@ parent_child_reaped(struct parent_proc *c, int status)
 	if (p->ending)
 		return;
 	c->deaths = soon ? c->deaths + 1 : 1;
+	c->was_up |= !soon;
 	log_warnx("vmd", "%s ended (%s %d)", role_name(c->role),
 	    WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (c->deaths >= CHILD_DEATHS_MAX) {
+	if (c->deaths < CHILD_DEATHS_MAX)
+		parent_respawn(c);
+	else if (c->was_up) {
+		time_t s = 1 << (c->deaths - CHILD_DEATHS_MAX);
+
+		if (s >= RESPAWN_MAX_S)
+			s = RESPAWN_MAX_S, c->deaths--;
+		log_warnx("vmd", "%s does not stay up: next try in %d s",
+		    role_name(c->role), (int)s);
+		parent_respawn_later(c, s);
+	} else {
 		log_warnx("vmd", "%s does not stay up: the daemon ends",
 		    role_name(c->role));
 		parent_end(p);
-		return;
 	}
-	parent_respawn(c);
 }
 
 static void
@@ -209,12 +225,20 @@ parent_respawn_cb(int fd, short what, void *arg)
 	parent_respawn(arg);
 }
 
+static void
+parent_respawn_later(struct parent_proc *c, time_t seconds)
+{
+	const struct timeval later = { .tv_sec = seconds };
+
+	if (event_base_once(c->parent->base, -1, EV_TIMEOUT, parent_respawn_cb,
+		c, &later) == -1)
+		fatalx("vmd", "out of memory");
+}
+
 /* A host that is short of something now is not the end of the VMs. */
 static void
 parent_respawn(struct parent_proc *c)
 {
-	const struct timeval later = { .tv_sec = RESPAWN_S };
-
 	if (c->parent->ending)
 		return;
 	if (parent_spawn(c) == 0) {
@@ -223,9 +247,7 @@ parent_respawn(struct parent_proc *c)
 		return;
 	}
 	log_warn("vmd", "cannot start %s, trying again", role_name(c->role));
-	if (event_base_once(c->parent->base, -1, EV_TIMEOUT, parent_respawn_cb,
-		c, &later) == -1)
-		fatalx("vmd", "out of memory");
+	parent_respawn_later(c, RESPAWN_S);
 }
 
 static void
@@ -307,8 +329,9 @@ parent_reap_all(struct parent *p)
 	const struct timespec pause = { .tv_nsec = REAP_STEP_MS * 1000000 };
 	int64_t until = parent_now_ms() + REAP_MS;
 
-	unlink(p->socket_path);
+	/* In this order: the next daemon may begin when the socket is gone. */
 	gdbsock_sweep(p->gdb_folder);
+	parent_socket_remove(p);
 	for (int i = 0; i < PROC__COUNT; i++)
 		msg_link_fini(&p->proc[i].link);
 	for (int i = 0; i < PROC__COUNT; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The parent's state, shared by the files that make up that role: parent.c
- * (processes and signals), vmstart.c and vmlife.c (VMs), request.c (clients),
- * reload.c (vm.conf).
+ * (processes and signals), vmstart.c and vmlife.c (VMs), request.c and ask.c
+ * (clients), reload.c (vm.conf).
  *
  * The parent is the only process that opens files, ptys and taps.  It never
  * sees a byte that a guest made, but answers messages of less privileged
@@ -29,8 +29,11 @@ struct session {
 	TAILQ_ENTRY(session) entry;
 	uint32_t id;
 	uid_t uid;
+	gid_t gid;
 	struct vmspec *spec; /* being described; NULL: nothing */
 	enum vm_error spec_error;
+	unsigned int ngroups; /* besides gid */
+	gid_t groups[];
 };
 
 /* One of the parent's own children: control, priv, vmm. */
@@ -42,6 +45,7 @@ struct parent_proc {
 	pid_t pid; /* 0: not running */
 	struct msg_link link;
 	int64_t started_ms;
+	bool was_up; /* has lived for longer than that once */
 	unsigned int deaths; /* in a row, each soon after its start */
 };
 
@@ -63,6 +67,8 @@ struct parent {
 	gid_t jail_gid;
 	struct vmtty_watch tty_watch;
 	int listen_fd;
+	char *lock_path; /* owned */
+	int lock_fd; /* held as long as the daemon lives */
 	int root_fd; /* the empty directory of the jails */
 	int exe_fd;
 	int notify_fd; /* of the service manager; -1: none */
@@ -84,8 +90,11 @@ void parent_log_line(void *arg, struct msg *);
 char *parent_absolute(const char *path);
 /* The one named, by option or environment, or the default.  Returns owned. */
 char *parent_socket_path(const struct parent_options *);
-/* Makes the socket at socket_path; another daemon's is fatal. */
+/* Makes the socket at socket_path, and a lock beside it; another daemon's is
+ * fatal. */
 void parent_listen(struct parent *);
+/* Removes both. */
+void parent_socket_remove(struct parent *);
 /* Gives the control socket to whom vm.conf says (given), or to the user the
  * daemon runs for. */
 void parent_socket_owner(struct parent *, bool given, uid_t uid, int64_t gid);
@@ -131,6 +140,22 @@ void request_answer_waiters(struct parent *, struct vment *, enum waiter_for,
     const struct msg_result *, const char *detail);
 /* A result about v without an error. */
 struct msg_result request_result(const struct vment *, enum vm_error);
+
+/* The running VM of a request; NULL after the client was told why not.
+ * Returns borrowed. */
+struct vment *request_running_vm(
+    struct parent *, struct session *, const struct msg_vm_target *);
+
+/* --- ask.c ------------------------------------------------------------------
+ */
+
+/* Handlers of every question to a VM process, of the parts of its answers, and
+ * of their ends. */
+void ask_request(void *arg, struct msg *);
+void ask_part(void *arg, struct msg *);
+void ask_answer(void *arg, struct msg *);
+/* The VM process is gone: who asked it hears that. */
+void ask_ended(struct parent *, struct vment *);
 
 /* --- reload.c ---------------------------------------------------------------
  */

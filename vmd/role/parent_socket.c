@@ -3,11 +3,13 @@
  * The control socket's name and its owner; control serves it.  Runs in the
  * parent, which alone may make and remove it.
  */
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +63,58 @@ parent_socket_path(const struct parent_options *o)
 	return path;
 }
 
+/* Which process has the lock, as far as it has said so. */
+static void __attribute__((noreturn))
+parent_locked_out(const struct parent *p, int fd)
+{
+	char text[16];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strspn(text, "0123456789")] = '\0';
+	fatalx("vmd", "%s: another vmd is running%s%s", p->socket_path,
+	    text[0] != '\0' ? ", process " : "", text);
+}
+
+/*
+ * Of two daemons that begin at the same time only one may take a socket that
+ * is left over.  Whoever has the lock removes its file at the end: a lock on a
+ * file that is no longer the one of that name is none.
+ */
+static void
+parent_lock(struct parent *p)
+{
+	struct stat ours, named;
+
+	if (asprintf(&p->lock_path, "%s.lock", p->socket_path) == -1)
+		fatal("vmd", "socket path");
+	for (;;) {
+		p->lock_fd = open(p->lock_path,
+		    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		    0600);
+		if (p->lock_fd == -1)
+			fatal("vmd", "%s", p->lock_path);
+		if (flock(p->lock_fd, LOCK_EX | LOCK_NB) == -1)
+			parent_locked_out(p, p->lock_fd);
+		if (fstat(p->lock_fd, &ours) == 0 &&
+		    lstat(p->lock_path, &named) == 0 &&
+		    ours.st_dev == named.st_dev && ours.st_ino == named.st_ino)
+			break;
+		close(p->lock_fd);
+	}
+	if (ftruncate(p->lock_fd, 0) == -1 ||
+	    dprintf(p->lock_fd, "%d\n", (int)getpid()) < 0)
+		log_warn("vmd", "%s", p->lock_path);
+}
+
+void
+parent_socket_remove(struct parent *p)
+{
+	unlink(p->socket_path);
+	unlink(p->lock_path);
+	close(p->lock_fd);
+}
+
 void
 parent_listen(struct parent *p)
 {
@@ -72,21 +126,19 @@ parent_listen(struct parent *p)
 	if (strlcpy(sun.sun_path, p->socket_path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path))
 		fatalx("vmd", "%s: socket path too long", p->socket_path);
+	if (lstat(p->socket_path, &sb) == 0 && !S_ISSOCK(sb.st_mode))
+		fatalx("vmd", "%s: is not a socket", p->socket_path);
+	parent_lock(p);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		fatal("vmd", "socket");
-	/* A socket that answers, or has no room for us, belongs to another
-	 * daemon; one that refuses is left over.  So do other files, which are
-	 * none of ours. */
+	/* A socket that answers, or has no room for us, belongs to somebody all
+	 * the same; one that refuses is left over. */
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
 	    errno == EAGAIN)
 		fatalx("vmd", "%s: another vmd is running", p->socket_path);
-	if (errno == ECONNREFUSED && lstat(p->socket_path, &sb) == 0) {
-		if (!S_ISSOCK(sb.st_mode))
-			fatalx("vmd", "%s: is not a socket", p->socket_path);
-		if (unlink(p->socket_path) == -1)
-			fatal("vmd", "%s", p->socket_path);
-	}
+	if (errno == ECONNREFUSED && unlink(p->socket_path) == -1)
+		fatal("vmd", "%s", p->socket_path);
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	old = umask(p->is_root ? 0117 : 0177);

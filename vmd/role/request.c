@@ -2,12 +2,11 @@
 /*
  * What clients ask: who may, and the answer.
  *
- * Runs in the parent.  The client's uid is what control learned from the
- * kernel when the client connected.  Every request gets exactly one RESULT or
+ * Runs in the parent.  The client's uid and groups are what control learned
+ * from the kernel when the client connected: no data base of users is asked,
+ * which might take its time.  Every request gets exactly one RESULT or
  * STATUS_END.
  */
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +15,6 @@
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "role/parent.h"
-
-#define GROUPS_MAX 256
 
 /* What a defined VM may be started with. */
 #define START_ON_TOP (START_KERNEL | START_INITRD | START_CMDLINE | START_DEBUG)
@@ -72,20 +69,12 @@ request_is_admin(const struct parent *p, const struct session *s)
 }
 
 static bool
-request_in_group(uid_t uid, gid_t gid)
+request_in_group(const struct session *s, gid_t gid)
 {
-	struct passwd *pw = getpwuid(uid);
-	gid_t groups[GROUPS_MAX];
-	int n = GROUPS_MAX;
-
-	if (pw == NULL)
-		return false;
-	if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) == -1)
-		n = GROUPS_MAX;
-	for (int i = 0; i < n; i++)
-		if (groups[i] == gid)
+	for (unsigned int i = 0; i < s->ngroups; i++)
+		if (s->groups[i] == gid)
 			return true;
-	return false;
+	return s->gid == gid;
 }
 
 /* root and the daemon's user always; a running VM belongs to whoever started
@@ -98,7 +87,7 @@ request_may(
 		return true;
 	if (s->uid == (v->run != NULL ? v->started_by : v->uid))
 		return true;
-	return v->gid != -1 && request_in_group(s->uid, (gid_t)v->gid);
+	return v->gid != -1 && request_in_group(s, (gid_t)v->gid);
 }
 
 /* Finds the VM of a request; NULL after the client was told why not. */
@@ -119,7 +108,7 @@ request_vm(
 	return v;
 }
 
-static struct vment *
+struct vment *
 request_running_vm(
     struct parent *p, struct session *s, const struct msg_vm_target *target)
 {
@@ -140,6 +129,7 @@ request_client_open(void *arg, struct msg *m)
 {
 	struct parent *p = ((struct parent_proc *)arg)->parent;
 	const struct msg_client_open *open = m->payload;
+	size_t ngroups = m->tail_len / sizeof(gid_t);
 	struct session *s;
 
 	/* A control process that keeps its rules has no more, and no twins. */
@@ -149,10 +139,14 @@ request_client_open(void *arg, struct msg *m)
 		kill(p->proc[PROC_CONTROL].pid, SIGKILL);
 		return;
 	}
-	if ((s = calloc(1, sizeof(*s))) == NULL)
+	s = calloc(1, sizeof(*s) + ngroups * sizeof(s->groups[0]));
+	if (s == NULL)
 		fatal("control", "calloc");
 	s->id = m->peerid;
 	s->uid = open->uid;
+	s->gid = open->gid;
+	s->ngroups = (unsigned int)ngroups;
+	memcpy(s->groups, m->tail, ngroups * sizeof(s->groups[0]));
 	TAILQ_INSERT_TAIL(&p->sessions, s, entry);
 	p->nsessions++;
 }
@@ -497,6 +491,7 @@ const msg_handler parent_from_control[MSG__COUNT] = {
 	[MSG_VM_PAUSE] = request_pause,
 	[MSG_VM_UNPAUSE] = request_pause,
 	[MSG_VM_GDB] = request_gdb,
+	[MSG_VM_STATS] = ask_request,
 	[MSG_STATUS] = request_status,
 	[MSG_RELOAD] = request_reload,
 	[MSG_RESET] = request_reset,

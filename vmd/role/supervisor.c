@@ -177,6 +177,17 @@ supervisor_to_vm(void *arg, struct msg *m)
 }
 
 static void
+supervisor_ask(void *arg, struct msg *m)
+{
+	struct supervisor *s = arg;
+	struct guest *g = supervisor_find(s, m->peerid);
+
+	/* One that is about to end needs no answer: its end is one. */
+	if (g != NULL && g->vm != NULL)
+		guest_ask(g, m);
+}
+
+static void
 supervisor_log_level(void *arg, struct msg *m)
 {
 	struct supervisor *s = arg;
@@ -197,6 +208,7 @@ const msg_handler vmm_from_parent[MSG__COUNT] = {
 	[MSG_VM_STOP] = supervisor_vm_stop,
 	[MSG_VM_PAUSE] = supervisor_to_vm,
 	[MSG_VM_UNPAUSE] = supervisor_to_vm,
+	[MSG_VM_STATS] = supervisor_ask,
 	[MSG_KVM] = supervisor_kvm,
 	[MSG_LOG_LEVEL] = supervisor_log_level,
 };

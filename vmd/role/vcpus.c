@@ -87,6 +87,7 @@ vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
 	for (; vs->count < count; vs->count++)
 		if (vcpu_open(board->vm, vs->count, &vs->vcpu[vs->count]) == -1)
 			return -1;
+	vm_stats_time(board->vm, true);
 	return vcpus_boot(vs->vcpu[0], cpu);
 }
 
@@ -163,6 +164,15 @@ vcpus_mmio(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 		memcpy(e->u.mmio.data, &value, sizeof(value));
 	}
 	pthread_mutex_unlock(&vs->board->lock);
+}
+
+/* A write to ROM goes nowhere. */
+static void
+vcpus_access(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	(void)vs;
+	(void)vcpu;
+	(void)e;
 }
 
 /* A triple fault resets a PC. */
@@ -243,6 +253,7 @@ static void (*const vcpus_exits[VM_EXIT_MAX])(
 	[VM_EXIT_CANCELLED] = vcpus_cancelled,
 	[VM_EXIT_PIO] = vcpus_pio,
 	[VM_EXIT_MMIO] = vcpus_mmio,
+	[VM_EXIT_ACCESS] = vcpus_access,
 	[VM_EXIT_SHUTDOWN] = vcpus_shutdown,
 	[VM_EXIT_SYSTEM_EVENT] = vcpus_system_event,
 	[VM_EXIT_DEBUG] = vcpus_debug,

@@ -22,11 +22,13 @@
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "jail/jail.h"
+#include "role/answer.h"
 #include "role/board.h"
 #include "role/child.h"
 #include "role/debug.h"
 #include "role/hold.h"
 #include "role/role.h"
+#include "role/stats.h"
 #include "role/vcpus.h"
 #include "vmm.h"
 
@@ -285,14 +287,15 @@ vm_build(struct vm_role *r)
 	log_procname("vm %s", r->spec->start.target.name);
 	setproctitle("vm %s", r->spec->start.target.name);
 	r->phase = VM_BUILDING;
-	vm_limit(r, DEVICES_UP_S);
 	vm_create_kvm(r, &vm);
 	if ((error = board_init(&r->board, vm, r->spec)) != VM_ERROR_OK)
 		vm_fail_errno(r, error, "");
 	for (unsigned int i = 0; i < r->nwaiting; i++)
 		board_attach(&r->board, r->waiting[i].kind, r->waiting[i].index,
 		    r->waiting[i].fd);
+	/* It may take its time; vmm has an eye on that. */
 	vm_load(r, &cpu);
+	vm_limit(r, DEVICES_UP_S);
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
 	hold_init(&r->hold, &r->board, &r->vcpus);
@@ -485,6 +488,25 @@ vm_stop(void *arg, struct msg *m)
 	vm_limit(r, heard ? STOP_HEARD_S : STOP_DEAF_S);
 }
 
+/* Whether there is a guest to ask about; if not, the client was told. */
+static bool
+vm_may_answer(struct vm_role *r, const struct msg_vm_ask *ask)
+{
+	if (r->phase >= VM_RUNS)
+		return true;
+	answer_end(&r->child, ask->client, VM_ERROR_NOT_RUNNING, 0, "");
+	return false;
+}
+
+static void
+vm_stats(void *arg, struct msg *m)
+{
+	struct vm_role *r = arg;
+
+	if (vm_may_answer(r, m->payload))
+		stats_answer(&r->child, &r->vcpus, m->payload);
+}
+
 const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_START] = vm_start_begin,
 	[MSG_VM_FILE] = vm_start_file,
@@ -493,6 +515,7 @@ const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_STOP] = vm_stop,
 	[MSG_VM_PAUSE] = vm_pause,
 	[MSG_VM_UNPAUSE] = vm_unpause,
+	[MSG_VM_STATS] = vm_stats,
 	[MSG_DEVICE_LINK] = vm_device_link,
 	[MSG_LOG_LEVEL] = child_log_level,
 };

@@ -95,13 +95,6 @@ vmlife_vm_state(void *arg, struct msg *m)
 	else
 		/* A pause may also fail; to go on has one reason to. */
 		paused = s->error != VM_ERROR_NOT_PAUSED;
-	/* Asked to stop while it was about to pause: a paused guest cannot
-	 * hear the button. */
-	if (s->error == VM_ERROR_OK && paused && v->state == VM_STOPPING) {
-		const struct msg_vm_target t = { .id = v->id };
-
-		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_UNPAUSE, v->id, &t);
-	}
 	r = request_result(v, s->error);
 	request_answer_waiters(
 	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
@@ -140,6 +133,7 @@ vmlife_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 	request_answer_waiters(p, v, WAIT_PAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_UNPAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_END, r, detail);
+	ask_ended(p, v);
 	if (!v->defined)
 		vmlist_remove(&p->vms, v);
 	if (p->ending)
@@ -163,6 +157,7 @@ vmlife_again(struct parent *p, struct vment *v)
 	r = request_result(v, VM_ERROR_NOT_RUNNING);
 	request_answer_waiters(p, v, WAIT_PAUSE, &r, "");
 	request_answer_waiters(p, v, WAIT_UNPAUSE, &r, "");
+	ask_ended(p, v);
 	v->pid = 0;
 	vment_event(v, EVENT_EXIT);
 	vment_event(v, EVENT_START);
@@ -240,6 +235,8 @@ const msg_handler parent_from_vmm[MSG__COUNT] = {
 	[MSG_VM_READY] = vmlife_vm_ready,
 	[MSG_VM_STATE] = vmlife_vm_state,
 	[MSG_VM_EXITED] = vmlife_vm_exited,
+	[MSG_STATS_ROW] = ask_part,
+	[MSG_VM_ANSWER] = ask_answer,
 	[MSG_LOG_LINE] = parent_log_line,
 };
 

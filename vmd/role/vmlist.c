@@ -191,6 +191,17 @@ vment_next_waiter(struct vment *v, enum waiter_for what, uint32_t *client)
 	return false;
 }
 
+bool
+vment_has_waiter(const struct vment *v, uint32_t client, enum waiter_for what)
+{
+	const struct waiter *w;
+
+	TAILQ_FOREACH(w, &v->waiters, entry)
+		if (w->client == client && w->what == what)
+			return true;
+	return false;
+}
+
 void
 vment_forget_client(struct vment *v, uint32_t client)
 {

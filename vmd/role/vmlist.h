@@ -31,8 +31,9 @@ enum vm_event {
 	EVENT_EXIT /* all processes are gone */
 };
 
-/* A client that is owed an answer about a VM. */
-enum waiter_for { WAIT_START, WAIT_PAUSE, WAIT_UNPAUSE, WAIT_END };
+/* A client that is owed an answer about a VM; WAIT_ANSWER: one that the VM
+ * process gives to it alone. */
+enum waiter_for { WAIT_START, WAIT_PAUSE, WAIT_UNPAUSE, WAIT_END, WAIT_ANSWER };
 struct waiter {
 	TAILQ_ENTRY(waiter) entry;
 	uint32_t client;
@@ -111,6 +112,8 @@ vment_is_stopped(const struct vment *v)
 void vment_wait(struct vment *, uint32_t client, enum waiter_for);
 /* Takes the next waiter out.  false: there is none. */
 bool vment_next_waiter(struct vment *, enum waiter_for, uint32_t *client);
+/* Whether this client waits for that. */
+bool vment_has_waiter(const struct vment *, uint32_t client, enum waiter_for);
 /* The client is gone. */
 void vment_forget_client(struct vment *, uint32_t client);
 bool vment_is_awaited(const struct vment *);

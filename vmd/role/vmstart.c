@@ -460,11 +460,7 @@ void
 vmstart_stop(struct parent *p, struct vment *v, bool force)
 {
 	struct msg_vm_stop m = { .flags = force ? STOP_FORCE : 0 };
-	const struct msg_vm_target t = { .id = v->id };
 
-	/* A paused guest cannot hear the button. */
-	if (!force && v->state == VM_PAUSED)
-		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_UNPAUSE, v->id, &t);
 	if (v->state == VM_STARTING)
 		m.flags = STOP_FORCE;
 	v->stop_asked = true;

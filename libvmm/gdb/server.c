@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The gdb stub's states and its calls to and from the program that runs the
+ * The gdb server's states and its calls to and from the program that runs the
  * vCPUs; the public functions of vmm_gdb.h.  lock guards what the vCPUs'
  * threads touch and is never held in a callback.  The invariant: breakpoints
  * exist only between an attach and the detach() that answers it, and change
  * only while all vCPUs stand.
  */
-#include "stub.h"
+#include "server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,25 +23,25 @@
  */
 
 struct vcpu *
-stub_vcpu(const struct vm_gdb *g, uint64_t id)
+server_vcpu(const struct vm_gdb *g, uint64_t id)
 {
 	return id < VMM_MAX_VCPUS ? atomic_load(&g->vm->vcpus[id]) : NULL;
 }
 
 struct vcpu *
-stub_next_vcpu(const struct vm_gdb *g, uint64_t id)
+server_next_vcpu(const struct vm_gdb *g, uint64_t id)
 {
 	struct vcpu *vcpu = NULL;
 
 	for (; id < VMM_MAX_VCPUS && vcpu == NULL; id++)
-		vcpu = stub_vcpu(g, id);
+		vcpu = server_vcpu(g, id);
 	return vcpu;
 }
 
-enum stub_state
-stub_state(struct vm_gdb *g)
+enum server_state
+server_state(struct vm_gdb *g)
 {
-	enum stub_state state;
+	enum server_state state;
 
 	pthread_mutex_lock(&g->lock);
 	state = g->state;
@@ -51,7 +51,7 @@ stub_state(struct vm_gdb *g)
 
 /* From one state to another; whether it was in the first. */
 static bool
-stub_move(struct vm_gdb *g, enum stub_state from, enum stub_state to)
+server_move(struct vm_gdb *g, enum server_state from, enum server_state to)
 {
 	bool moved;
 
@@ -64,7 +64,7 @@ stub_move(struct vm_gdb *g, enum stub_state from, enum stub_state to)
 }
 
 void
-stub_reply(struct vm_gdb *g)
+server_reply(struct vm_gdb *g)
 {
 	if (g->out.overflow) {
 		packet_begin(&g->out);
@@ -76,10 +76,10 @@ stub_reply(struct vm_gdb *g)
 }
 
 void
-stub_reply_stop(struct vm_gdb *g)
+server_reply_stop(struct vm_gdb *g)
 {
 	cause_put(g, g->thread_last, &g->last);
-	stub_reply(g);
+	server_reply(g);
 }
 
 /* --- life ------------------------------------------------------------------
@@ -109,7 +109,7 @@ vm_gdb_create(struct vm *vm, const struct vm_gdb_host *host, void *arg,
 	g->vm = g->breakpoints.vm = vm;
 	g->host = *host;
 	g->arg = arg;
-	g->state = STUB_IDLE;
+	g->state = SERVER_IDLE;
 	g->runnable = ALL;
 	pthread_mutex_init(&g->lock, NULL);
 	*gp = g;
@@ -118,14 +118,14 @@ vm_gdb_create(struct vm *vm, const struct vm_gdb_host *host, void *arg,
 
 /* No vCPU exits for us, no byte of the guest is ours. */
 static void
-stub_disarm(struct vm_gdb *g)
+server_disarm(struct vm_gdb *g)
 {
 	const struct vcpu_debug none = { .flags = 0 };
 	struct vcpu *vcpu;
 	uint64_t id;
 
 	breakpoint_clear(&g->breakpoints);
-	for (id = 0; (vcpu = stub_next_vcpu(g, id)) != NULL;
+	for (id = 0; (vcpu = server_next_vcpu(g, id)) != NULL;
 	     id = vcpu_id(vcpu) + 1ULL)
 		(void)vcpu_set_debug(vcpu, &none);
 }
@@ -135,8 +135,8 @@ vm_gdb_destroy(struct vm_gdb *g)
 {
 	if (g == NULL)
 		return;
-	if (stub_state(g) != STUB_IDLE)
-		stub_disarm(g);
+	if (server_state(g) != SERVER_IDLE)
+		server_disarm(g);
 	pthread_mutex_destroy(&g->lock);
 	free(g->target);
 	free(g);
@@ -147,7 +147,7 @@ vm_gdb_destroy(struct vm_gdb *g)
 
 /* How a client finds things; the vCPU that crashed is kept. */
 static void
-stub_welcome(struct vm_gdb *g)
+server_welcome(struct vm_gdb *g)
 {
 	packet_in_reset(&g->in);
 	g->wire_len = 0;
@@ -156,8 +156,8 @@ stub_welcome(struct vm_gdb *g)
 	g->attaching = true;
 	g->resumed = NULL;
 	if (!g->crashed) {
-		g->last = (struct stub_event) { .cause = CAUSE_ATTACH };
-		g->thread_last = stub_next_vcpu(g, 0);
+		g->last = (struct server_event) { .cause = CAUSE_ATTACH };
+		g->thread_last = server_next_vcpu(g, 0);
 	}
 	g->thread = g->thread_last;
 }
@@ -165,13 +165,13 @@ stub_welcome(struct vm_gdb *g)
 int
 vm_gdb_attach(struct vm_gdb *g)
 {
-	if (!stub_move(g, STUB_IDLE, STUB_STOPPING)) {
+	if (!server_move(g, SERVER_IDLE, SERVER_STOPPING)) {
 		errno = EBUSY;
 		return -1;
 	}
-	stub_welcome(g);
+	server_welcome(g);
 	if (g->thread == NULL) {
-		(void)stub_move(g, STUB_STOPPING, STUB_IDLE);
+		(void)server_move(g, SERVER_STOPPING, SERVER_IDLE);
 		errno = ENOENT;
 		return -1;
 	}
@@ -188,20 +188,20 @@ bool
 vm_gdb_is_attached(const struct vm_gdb *g)
 {
 	/* The lock is no part of what the caller sees. */
-	return stub_state((struct vm_gdb *)(uintptr_t)g) != STUB_IDLE;
+	return server_state((struct vm_gdb *)(uintptr_t)g) != SERVER_IDLE;
 }
 
 static void
-stub_interrupt(struct vm_gdb *g)
+server_interrupt(struct vm_gdb *g)
 {
-	if (!stub_move(g, STUB_RUNNING, STUB_STOPPING))
+	if (!server_move(g, SERVER_RUNNING, SERVER_STOPPING))
 		return;
 	g->runnable = 0;
 	g->host.stop(g->arg);
 }
 
 static void
-stub_repeat(struct vm_gdb *g)
+server_repeat(struct vm_gdb *g)
 {
 	if (g->no_ack || g->wire_len == 0 || g->repeats == REPEATS_MAX)
 		return;
@@ -210,7 +210,7 @@ stub_repeat(struct vm_gdb *g)
 }
 
 static void
-stub_packet(struct vm_gdb *g, enum packet_event event)
+server_packet(struct vm_gdb *g, enum packet_event event)
 {
 	if (event == PACKET_BAD) {
 		if (!g->no_ack)
@@ -222,30 +222,30 @@ stub_packet(struct vm_gdb *g, enum packet_event event)
 	if (event == PACKET_LONG) {
 		packet_begin(&g->out);
 		packet_printf(&g->out, "E%02x", EMSGSIZE);
-		stub_reply(g);
-	} else if (stub_state(g) == STUB_STOPPED)
+		server_reply(g);
+	} else if (server_state(g) == SERVER_STOPPED)
 		command_run(g);
 	else
 		g->waiting = true;
 }
 
 static void
-stub_event(struct vm_gdb *g, enum packet_event event)
+server_event(struct vm_gdb *g, enum packet_event event)
 {
 	switch (event) {
 	case PACKET_ACK:
 		g->wire_len = 0;
 		break;
 	case PACKET_NAK:
-		stub_repeat(g);
+		server_repeat(g);
 		break;
 	case PACKET_INTERRUPT:
-		stub_interrupt(g);
+		server_interrupt(g);
 		break;
 	case PACKET_READY:
 	case PACKET_BAD:
 	case PACKET_LONG:
-		stub_packet(g, event);
+		server_packet(g, event);
 		break;
 	case PACKET_NOTHING:
 	default:
@@ -255,11 +255,11 @@ stub_event(struct vm_gdb *g, enum packet_event event)
 
 /* Whether there is someone to answer. */
 static bool
-stub_has_client(struct vm_gdb *g)
+server_has_client(struct vm_gdb *g)
 {
-	enum stub_state state = stub_state(g);
+	enum server_state state = server_state(g);
 
-	return state != STUB_IDLE && state != STUB_LEAVING;
+	return state != SERVER_IDLE && state != SERVER_LEAVING;
 }
 
 void
@@ -268,21 +268,21 @@ vm_gdb_input(struct vm_gdb *g, const void *buf, size_t len)
 	const uint8_t *p = buf;
 	size_t i;
 
-	for (i = 0; i < len && stub_has_client(g); i++) {
+	for (i = 0; i < len && server_has_client(g); i++) {
 		/* While a packet waits its sender does, too. */
 		if (!g->waiting)
-			stub_event(g, packet_in_byte(&g->in, p[i]));
+			server_event(g, packet_in_byte(&g->in, p[i]));
 		else if (p[i] == 3)
-			stub_interrupt(g);
+			server_interrupt(g);
 	}
 }
 
 void
-stub_release(struct vm_gdb *g)
+server_release(struct vm_gdb *g)
 {
-	stub_disarm(g);
+	server_disarm(g);
 	pthread_mutex_lock(&g->lock);
-	g->state = STUB_IDLE;
+	g->state = SERVER_IDLE;
 	g->stepping = 0;
 	pthread_mutex_unlock(&g->lock);
 	g->runnable = ALL;
@@ -294,18 +294,18 @@ stub_release(struct vm_gdb *g)
 void
 vm_gdb_hangup(struct vm_gdb *g)
 {
-	if (stub_state(g) == STUB_STOPPED) {
-		stub_release(g);
+	if (server_state(g) == SERVER_STOPPED) {
+		server_release(g);
 		return;
 	}
-	if (stub_move(g, STUB_STOPPING, STUB_LEAVING))
+	if (server_move(g, SERVER_STOPPING, SERVER_LEAVING))
 		return;
-	if (stub_move(g, STUB_RUNNING, STUB_LEAVING)) {
+	if (server_move(g, SERVER_RUNNING, SERVER_LEAVING)) {
 		g->runnable = 0;
 		g->host.stop(g->arg);
-	} else if (stub_state(g) == STUB_STOPPING)
+	} else if (server_state(g) == SERVER_STOPPING)
 		/* A vCPU stopped in this moment. */
-		(void)stub_move(g, STUB_STOPPING, STUB_LEAVING);
+		(void)server_move(g, SERVER_STOPPING, SERVER_LEAVING);
 }
 
 /* --- running and stopping --------------------------------------------------
@@ -314,7 +314,7 @@ vm_gdb_hangup(struct vm_gdb *g)
 bool
 vm_gdb_exit(struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	struct stub_event event;
+	struct server_event event;
 	bool ask;
 
 	if (!cause_find(g, vcpu, exit, &event)) {
@@ -324,9 +324,9 @@ vm_gdb_exit(struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit)
 	}
 	pthread_mutex_lock(&g->lock);
 	g->event[vcpu_id(vcpu)] = event;
-	ask = g->state == STUB_RUNNING;
+	ask = g->state == SERVER_RUNNING;
 	if (ask)
-		g->state = STUB_STOPPING;
+		g->state = SERVER_STOPPING;
 	pthread_mutex_unlock(&g->lock);
 	if (ask) {
 		g->runnable = 0;
@@ -343,14 +343,14 @@ vm_gdb_may_run(const struct vm_gdb *g, const struct vcpu *vcpu)
 
 /* Takes the next event of the vCPUs in mask: in turn, so that none starves. */
 static bool
-stub_take_event(struct vm_gdb *g, uint64_t mask)
+server_take_event(struct vm_gdb *g, uint64_t mask)
 {
 	uint32_t i, id, after = vcpu_id(g->thread_last);
 	struct vcpu *vcpu;
 
 	for (i = 1; i <= VMM_MAX_VCPUS; i++) {
 		id = (after + i) % VMM_MAX_VCPUS;
-		vcpu = stub_vcpu(g, id);
+		vcpu = server_vcpu(g, id);
 		if (vcpu == NULL || (mask & 1ULL << id) == 0 ||
 		    g->event[id].cause == CAUSE_NONE)
 			continue;
@@ -364,19 +364,19 @@ stub_take_event(struct vm_gdb *g, uint64_t mask)
 
 /* A client that attaches asks by itself why the guest stands. */
 static void
-stub_report(struct vm_gdb *g)
+server_report(struct vm_gdb *g)
 {
 	if (g->attaching) {
 		g->attaching = false;
 		return;
 	}
-	if (!stub_take_event(g, ALL))
-		g->last = (struct stub_event) { .cause = CAUSE_INTERRUPT };
-	stub_reply_stop(g);
+	if (!server_take_event(g, ALL))
+		g->last = (struct server_event) { .cause = CAUSE_INTERRUPT };
+	server_reply_stop(g);
 }
 
 static void
-stub_do_waiting(struct vm_gdb *g)
+server_do_waiting(struct vm_gdb *g)
 {
 	if (!g->waiting)
 		return;
@@ -387,19 +387,19 @@ stub_do_waiting(struct vm_gdb *g)
 void
 vm_gdb_stopped(struct vm_gdb *g)
 {
-	if (stub_state(g) == STUB_LEAVING) {
-		stub_release(g);
+	if (server_state(g) == SERVER_LEAVING) {
+		server_release(g);
 		return;
 	}
-	if (!stub_move(g, STUB_STOPPING, STUB_STOPPED))
+	if (!server_move(g, SERVER_STOPPING, SERVER_STOPPED))
 		return;
-	stub_report(g);
-	stub_do_waiting(g);
+	server_report(g);
+	server_do_waiting(g);
 }
 
 /* Events that were not reported and that running on would lose. */
 static bool
-stub_take_missed(struct vm_gdb *g, uint64_t run)
+server_take_missed(struct vm_gdb *g, uint64_t run)
 {
 	uint32_t id;
 
@@ -407,18 +407,18 @@ stub_take_missed(struct vm_gdb *g, uint64_t run)
 		if ((run & 1ULL << id) != 0 &&
 		    !cause_still_holds(g, &g->event[id]))
 			g->event[id].cause = CAUSE_NONE;
-	return stub_take_event(g, run);
+	return server_take_event(g, run);
 }
 
 static int
-stub_arm(struct vm_gdb *g, uint64_t step)
+server_arm(struct vm_gdb *g, uint64_t step)
 {
 	struct vcpu_debug debug;
 	struct vcpu *vcpu;
 	uint64_t id;
 
 	breakpoint_arm(&g->breakpoints, &debug);
-	for (id = 0; (vcpu = stub_next_vcpu(g, id)) != NULL; id++) {
+	for (id = 0; (vcpu = server_next_vcpu(g, id)) != NULL; id++) {
 		struct vcpu_debug mine = debug;
 
 		id = vcpu_id(vcpu);
@@ -431,16 +431,16 @@ stub_arm(struct vm_gdb *g, uint64_t step)
 }
 
 int
-stub_resume(struct vm_gdb *g, uint64_t run, uint64_t step)
+server_resume(struct vm_gdb *g, uint64_t run, uint64_t step)
 {
-	if (stub_take_missed(g, run)) {
-		stub_reply_stop(g);
+	if (server_take_missed(g, run)) {
+		server_reply_stop(g);
 		return 0;
 	}
-	if (stub_arm(g, step) == -1)
+	if (server_arm(g, step) == -1)
 		return -1;
 	pthread_mutex_lock(&g->lock);
-	g->state = STUB_RUNNING;
+	g->state = SERVER_RUNNING;
 	g->stepping = step;
 	pthread_mutex_unlock(&g->lock);
 	g->runnable = run;
@@ -454,51 +454,51 @@ stub_resume(struct vm_gdb *g, uint64_t run, uint64_t step)
 void
 vm_gdb_crashed(struct vm_gdb *g, struct vcpu *vcpu, const char *why)
 {
-	enum stub_state state;
+	enum server_state state;
 
 	pthread_mutex_lock(&g->lock);
 	state = g->state;
-	if (state == STUB_RUNNING)
-		g->state = STUB_STOPPING;
+	if (state == SERVER_RUNNING)
+		g->state = SERVER_STOPPING;
 	pthread_mutex_unlock(&g->lock);
 	g->crashed = true;
-	if (state != STUB_IDLE)
+	if (state != SERVER_IDLE)
 		g->runnable = 0;
 	(void)snprintf(g->why, sizeof(g->why), "%s", why);
-	if (!g->attaching && state == STUB_RUNNING) {
+	if (!g->attaching && state == SERVER_RUNNING) {
 		packet_begin(&g->out);
 		packet_put(&g->out, "O");
 		packet_put_hex(&g->out, "The guest crashed: ", 19);
 		packet_put_hex(&g->out, g->why, strlen(g->why));
 		packet_put_hex(&g->out, "\n", 1);
-		stub_reply(g);
+		server_reply(g);
 	}
 	memset(g->event, 0, sizeof(g->event));
 	g->event[vcpu_id(vcpu)].cause = CAUSE_CRASH;
-	g->last = (struct stub_event) { .cause = CAUSE_CRASH };
+	g->last = (struct server_event) { .cause = CAUSE_CRASH };
 	g->thread = g->thread_last = vcpu;
-	if (state == STUB_STOPPING || state == STUB_RUNNING ||
-	    state == STUB_LEAVING)
+	if (state == SERVER_STOPPING || state == SERVER_RUNNING ||
+	    state == SERVER_LEAVING)
 		vm_gdb_stopped(g);
 }
 
 void
 vm_gdb_ended(struct vm_gdb *g)
 {
-	enum stub_state state = stub_state(g);
+	enum server_state state = server_state(g);
 
-	if (state == STUB_IDLE)
+	if (state == SERVER_IDLE)
 		return;
-	if (state == STUB_RUNNING ||
-	    (state == STUB_STOPPING && !g->attaching)) {
+	if (state == SERVER_RUNNING ||
+	    (state == SERVER_STOPPING && !g->attaching)) {
 		packet_begin(&g->out);
 		packet_put(&g->out, "W00");
-		stub_reply(g);
+		server_reply(g);
 	}
 	pthread_mutex_lock(&g->lock);
-	g->state = STUB_IDLE;
+	g->state = SERVER_IDLE;
 	pthread_mutex_unlock(&g->lock);
-	stub_disarm(g);
+	server_disarm(g);
 	g->runnable = ALL;
 	g->host.detach(g->arg);
 }

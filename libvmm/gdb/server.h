@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The state of a gdb stub, for the files of this folder.
+ * The state of a gdb server, for the files of this folder.
  *
  *	IDLE --attach--> STOPPING --stopped--> STOPPED --resume--> RUNNING
  *	                     ^                    |                   |
@@ -10,8 +10,8 @@
  *	  ^                                                           v
  *	  +------------------- stopped ---------------------------- LEAVING
  */
-#ifndef STUB_H
-#define STUB_H
+#ifndef SERVER_H
+#define SERVER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,18 +24,18 @@
 #include "vmm.h"
 #include "vmm_gdb.h"
 
-#define STUB_WHY_MAX 160
+#define SERVER_WHY_MAX 160
 
-enum stub_state {
-	STUB_IDLE, /* no client, no breakpoint */
-	STUB_STOPPING, /* a stop has been asked for */
-	STUB_STOPPED, /* the vCPUs stand; the client's turn */
-	STUB_RUNNING, /* a resume has been asked for */
-	STUB_LEAVING /* the client is gone; breakpoints go when it stopped */
+enum server_state {
+	SERVER_IDLE, /* no client, no breakpoint */
+	SERVER_STOPPING, /* a stop has been asked for */
+	SERVER_STOPPED, /* the vCPUs stand; the client's turn */
+	SERVER_RUNNING, /* a resume has been asked for */
+	SERVER_LEAVING /* the client is gone; breakpoints go when it stopped */
 };
 
 /* Why a vCPU stopped. */
-enum stub_cause {
+enum server_cause {
 	CAUSE_NONE,
 	CAUSE_ATTACH,
 	CAUSE_INTERRUPT,
@@ -47,8 +47,8 @@ enum stub_cause {
 	CAUSE_COUNT
 };
 
-struct stub_event {
-	enum stub_cause cause;
+struct server_event {
+	enum server_cause cause;
 	enum breakpoint_type type; /* of CAUSE_WATCH */
 	uint64_t gla; /* of CAUSE_WATCH: what is watched */
 };
@@ -69,59 +69,60 @@ struct vm_gdb {
 	bool attaching; /* the stop is not to be reported unasked */
 	struct vcpu *thread; /* of registers and memory */
 	struct vcpu *resumed; /* of c and s; NULL: all */
-	struct stub_event last; /* what `?` says, of vCPU thread_last */
+	struct server_event last; /* what `?` says, of vCPU thread_last */
 	struct vcpu *thread_last;
 	char *target; /* the target description */
 	size_t target_len;
 	bool crashed;
-	char why[STUB_WHY_MAX]; /* it crashed */
+	char why[SERVER_WHY_MAX]; /* it crashed */
 
 	/* Changed while the vCPUs stand. */
 	struct breakpoints breakpoints;
 
 	/* Of all threads, by lock. */
 	pthread_mutex_t lock;
-	enum stub_state state;
-	struct stub_event event[VMM_MAX_VCPUS];
+	enum server_state state;
+	struct server_event event[VMM_MAX_VCPUS];
 	uint64_t stepping; /* bits 1 << id */
 
 	_Atomic uint64_t runnable; /* bits 1 << id */
 };
 
 /* The vCPU of an id, open; or NULL. */
-struct vcpu *stub_vcpu(const struct vm_gdb *g, uint64_t id);
+struct vcpu *server_vcpu(const struct vm_gdb *g, uint64_t id);
 /* The first vCPU with an id of at least id, or NULL. */
-struct vcpu *stub_next_vcpu(const struct vm_gdb *g, uint64_t id);
+struct vcpu *server_next_vcpu(const struct vm_gdb *g, uint64_t id);
 
-enum stub_state stub_state(struct vm_gdb *g);
+enum server_state server_state(struct vm_gdb *g);
 
 /* Sends what was put into out. */
-void stub_reply(struct vm_gdb *g);
+void server_reply(struct vm_gdb *g);
 /* Sends the reason of the last stop. */
-void stub_reply_stop(struct vm_gdb *g);
+void server_reply_stop(struct vm_gdb *g);
 
 /*
  * Lets the vCPUs of run go, those of step for one instruction.  0; -1 with
  * errno: KVM refused, and none runs.
  */
-int stub_resume(struct vm_gdb *g, uint64_t run, uint64_t step);
+int server_resume(struct vm_gdb *g, uint64_t run, uint64_t step);
 
 /* The client goes, the vCPUs stand: cleans up and lets the guest run. */
-void stub_release(struct vm_gdb *g);
+void server_release(struct vm_gdb *g);
 
 /* --- cause.c -------------------------------------------------------------- */
 
 /* Whether an exit was the debugger's doing; then fills event. */
 bool cause_find(struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit,
-    struct stub_event *event);
+    struct server_event *event);
 /* Gives the guest the exception of a VM_EXIT_DEBUG that was its own. */
 void cause_give_back(
     struct vm_gdb *g, struct vcpu *vcpu, const struct vm_exit *exit);
 /* Whether an event that was not reported still is worth it. */
-bool cause_still_holds(const struct vm_gdb *g, const struct stub_event *event);
+bool cause_still_holds(
+    const struct vm_gdb *g, const struct server_event *event);
 /* Writes the stop reply to out. */
 void cause_put(
-    struct vm_gdb *g, struct vcpu *vcpu, const struct stub_event *event);
+    struct vm_gdb *g, struct vcpu *vcpu, const struct server_event *event);
 
 /* --- commands ------------------------------------------------------------- */
 
@@ -160,4 +161,4 @@ bool command_refuse(struct vm_gdb *g, const char *why);
 bool command_take_thread(
     struct vm_gdb *g, struct packet_text *args, struct vcpu **vcpu);
 
-#endif /* STUB_H */
+#endif /* SERVER_H */
