@@ -32,6 +32,13 @@
 #define GDBGUEST_OTHER 0x100
 #define GDBGUEST_PROBE 0x180
 #define GDBGUEST_PROBE_OUT 0x189
+#define GDBGUEST_OWN 0x200
+/* Words of its data. */
+#define GDBGUEST_OWN_DONE 3
+#define GDBGUEST_OWN_TRAPS 4
+#define GDBGUEST_OWN_RIP 5
+#define GDBGUEST_OWN_STEPS 6
+#define GDBGUEST_OWN_DR6 7
 
 struct gdbguest {
 	int kvm;
@@ -189,11 +196,11 @@ gdbguest_changed(struct gdbguest *g)
 	return now != NULL ? wrong : ~0U;
 }
 
-/* What a processor has counted. */
+/* A word of its data; the first two are what the processors have counted. */
 static inline uint64_t
-gdbguest_counter(struct gdbguest *g, unsigned int cpu)
+gdbguest_counter(struct gdbguest *g, unsigned int n)
 {
-	const uint64_t *now = vm_map_gpa(g->vm, GDBGUEST_DATA + 8 * cpu, 8);
+	const uint64_t *now = vm_map_gpa(g->vm, GDBGUEST_DATA + 8 * n, 8);
 
 	return now != NULL ? __atomic_load_n(now, __ATOMIC_RELAXED) : 0;
 }
