@@ -158,5 +158,13 @@ expect 'the guest goes on, without its breakpoint' \
 expect 'another gdb comes' timeout 60 gdb -nx -batch \
     -ex "target remote $socket" -ex 'p $cr3' -ex detach
 expect 'the guest is as it was' is_state watched running
+
+# --- the end of the guest ------------------------------------------------------
+timeout 600 stdbuf -oL gdb -nx -batch -ex "target remote $socket" \
+    -ex 'echo attached\n' -ex continue >"$work/gdb.out" 2>&1 &
+background $!
+expect 'gdb comes' wait_for 60 said '^attached'
+sleep 2
 expect 'the power button is heard' ctl stop -w watched
+expect 'gdb hears of the end' wait_for 10 said 'exited normally'
 exit "$failed"
