@@ -27,7 +27,7 @@
 	X(NOT_PAUSED, 0, "vm is not paused")                                  \
 	X(ALREADY_DEFINED, 0,                                                 \
 	    "vm is defined in vm.conf: start it without "                     \
-	    "options, or with -b, -I, -A only")                               \
+	    "options, or with -b, -I, -A, -g only")                           \
 	X(INVALID, 0, "invalid request")                                      \
 	X(PROTOCOL, 0, "the client speaks another version of the protocol")   \
 	X(TOO_MANY, 0, "too many VMs")                                        \
@@ -57,6 +57,10 @@
 	    "tap interfaces need root's daemon: use an "                      \
 	    "interface of type user")                                         \
 	X(TTY_FAILED, 0, "cannot make the console's terminal")                \
+	X(GDB_FAILED, 0, "cannot make the debugger's socket")                 \
+	X(NO_GDB, 0,                                                          \
+	    "this VM has no debugger: put \"debug { gdb }\" into "            \
+	    "vm.conf, or start it with -g run")                               \
 	X(DEVICE_FAILED, 0, "a device process did not come up")               \
 	X(SPAWN_FAILED, 0, "cannot start the VM's processes")                 \
 	X(TOO_FAST, 0, "vm restarted too quickly")                            \
@@ -79,6 +83,7 @@ enum vm_error { VM_ERRORS(VM_ERROR_ENUM) VM_ERROR__COUNT };
 	X(TTY, "console terminal")    \
 	X(TTY_WATCH, "console watch") \
 	X(RING, "console ring")       \
+	X(GDB, "debugger's socket")   \
 	X(KVM, "/dev/kvm")            \
 	X(DUMP, "dump")               \
 	X(CRASH, "crash dump folder")

@@ -23,6 +23,7 @@
 #define VMD_MEMORY_MIN (1ULL << 20)
 #define VMD_MEMORY_MAX (128ULL << 30)
 #define VMD_MEMORY_DEFAULT (512ULL << 20)
+#define VMD_GDB_MAX 107 /* characters of the path of a debugger's socket */
 #define VMD_CONSOLE_RING (64U << 10) /* output kept for a late reader */
 
 #define VMD_USER "_vmd"

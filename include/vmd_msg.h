@@ -69,6 +69,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_PAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)          \
 	X(VM_UNPAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)        \
 	X(VM_DUMP, MSG_UP | MSG_TO_VM, S(msg_vm_ask), 0, FD_MUST)              \
+	X(VM_GDB, MSG_UP, S(msg_vm_target), 0, FD_NONE)                        \
 	X(VM_STATS, MSG_UP | MSG_TO_VM, S(msg_vm_ask), 0, FD_NONE)             \
 	X(STATUS, MSG_UP, 0, 0, FD_NONE)                                       \
 	X(RELOAD, MSG_UP, 0, 0, FD_NONE)                                       \
@@ -154,6 +155,10 @@ struct msg_nic {
 #define START_KERNEL 0x10
 #define START_INITRD 0x20
 #define START_CMDLINE 0x40
+#define START_DEBUG 0x80
+#define DEBUG_GDB 0x01 /* a debugger may come */
+#define DEBUG_STOP \
+	0x02 /* the guest waits for it before its first instruction */
 /*
  * Begins the description of a VM to start: VM_FILE for each file, VM_CMDLINE,
  * then VM_START_END follow.  The answer is one RESULT.
@@ -166,7 +171,7 @@ struct msg_vm_start {
 	uint32_t nics;
 	struct msg_vm_target target;
 	struct msg_nic nic[VMD_NICS_MAX];
-	uint32_t spare;
+	uint32_t debug; /* DEBUG_* */
 };
 
 #define FILE_READONLY 0x01

@@ -206,6 +206,21 @@ start_cpus(struct start *start, const char *text)
 }
 
 static int
+start_debug(struct start *start, const char *text)
+{
+	if (start_once(start, START_DEBUG, "debugger") == -1)
+		return -1;
+	start->msg.debug = DEBUG_GDB;
+	if (strcmp(text, "stop") == 0)
+		start->msg.debug |= DEBUG_STOP;
+	else if (strcmp(text, "run") != 0) {
+		warnx("unknown way to debug \"%s\": run or stop", text);
+		return -1;
+	}
+	return 0;
+}
+
+static int
 start_attach(struct start *start, const char *text)
 {
 	(void)text;
@@ -221,13 +236,14 @@ static const struct start_option {
 	{ 'b', start_kernel },
 	{ 'c', start_attach },
 	{ 'd', start_disk },
+	{ 'g', start_debug },
 	{ 'I', start_initrd },
 	{ 'i', start_nics },
 	{ 'm', start_memory },
 	{ 'N', start_nic_type },
 	{ 'p', start_cpus },
 };
-#define START_OPTIONS "+A:b:cd:I:i:m:N:p:"
+#define START_OPTIONS "+A:b:cd:g:I:i:m:N:p:"
 
 static const struct start_option *
 option_find(int letter)

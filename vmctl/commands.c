@@ -35,6 +35,15 @@ static const struct command commands[] = {
 	    .run = dump_run,
 	},
 	{
+	    .name = "gdb",
+	    .args = "[-x] id",
+	    .help = "Say how gdb reaches a VM, or run it.",
+	    .needs = NEEDS_SOCKET,
+	    .files = CONFINE_LATER,
+	    .parse = gdb_parse,
+	    .run = gdb_run,
+	},
+	{
 	    .name = "help",
 	    .args = "[command]",
 	    .help = "List the commands, or show the usage of one.",
@@ -76,8 +85,9 @@ static const struct command commands[] = {
 	},
 	{
 	    .name = "start",
-	    .args = "[-c] [-A cmdline] [-b kernel] [-d disk] [-I initrd] "
-		    "[-i count] [-m size] [-N tap|user] [-p cpus] id|name",
+	    .args = "[-c] [-A cmdline] [-b kernel] [-d disk] [-g run|stop] "
+		    "[-I initrd] [-i count] [-m size] [-N tap|user] [-p cpus] "
+		    "id|name",
 	    .help = "Start a VM of vm.conf, or a new one.",
 	    .needs = NEEDS_SOCKET,
 	    .files = CONFINE_TERMINALS,

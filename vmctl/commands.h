@@ -23,6 +23,7 @@ struct request {
 	struct msg_vm_target target;
 	bool has_target; /* false: no id was given */
 	bool all; /* stop -a */
+	bool execute; /* gdb -x */
 	bool json; /* -j */
 	bool running; /* status -r */
 	uint32_t flags; /* STOP_*, RESET_* or the level of log */
@@ -79,6 +80,9 @@ int dump_parse(struct request *request, int argc, char *argv[]);
 int dump_run(struct request *request, struct client *client);
 /* Without a dump that was completed, no file is left.  NULL is accepted. */
 void dump_free(struct dumpfile *file);
+/* cmd_gdb.c */
+int gdb_parse(struct request *request, int argc, char *argv[]);
+int gdb_run(struct request *request, struct client *client);
 /* cmd_pause.c */
 int pause_run(struct request *request, struct client *client);
 int unpause_run(struct request *request, struct client *client);

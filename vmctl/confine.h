@@ -11,7 +11,8 @@ enum confine_files {
 	CONFINE_NOTHING, /* none */
 	CONFINE_TERMINALS, /* pseudo terminals, below /dev/pts */
 	CONFINE_READ, /* any, to read: names of users may come from anywhere */
-	CONFINE_MAKE /* none, but one folder gets a file that is open */
+	CONFINE_MAKE, /* none, but one folder gets a file that is open */
+	CONFINE_LATER /* the command confines itself: it may start a program */
 };
 
 /*

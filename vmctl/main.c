@@ -30,8 +30,11 @@ flush_output(int status)
 static void
 confine(const struct request *request, bool verbose)
 {
-	int version = confine_enter(request->command->files, request->dir_fd);
+	int version;
 
+	if (request->command->files == CONFINE_LATER)
+		return;
+	version = confine_enter(request->command->files, request->dir_fd);
 	if (version == -1)
 		warn("cannot confine itself");
 	else if (verbose)

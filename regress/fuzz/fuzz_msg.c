@@ -153,6 +153,7 @@ static const msg_handler handlers[MSG__COUNT] = {
 	[MSG_VM_STOP] = on_request,
 	[MSG_VM_WAIT] = on_request,
 	[MSG_VM_PAUSE] = on_request,
+	[MSG_VM_GDB] = on_request,
 	[MSG_STATUS] = on_request,
 	[MSG_RESET] = on_request,
 	[MSG_LOG_LEVEL] = on_request,

@@ -40,6 +40,15 @@ expect 'a tap is refused, and says why' sh -c \
     "! $VMCTL start -m 64M -b $elf -i 1 -N tap tapped >$work/out 2>&1 && \
     grep -qiE 'tap|CAP_NET_ADMIN|permi|root' $work/out"
 expect 'vmctl stop -w' ctl stop -w mine
+expect 'a VM with a debugger' start mine 1 -g run
+expect 'whose socket is the user'"'"'s alone' \
+    [ "$(stat -c '%a %u' "$work/vmd.gdb/mine")" = "600 $(id -u)" ]
+expect 'in a folder of the same' \
+    [ "$(stat -c '%a %u' "$work/vmd.gdb")" = "700 $(id -u)" ]
+expect 'a debugger is served' sh -c \
+    "'$tools/badgdb' '$work/vmd.gdb/mine' ask '?' | grep '^T'"
+expect 'the guest comes up after it' guest_up mine 2
+expect 'vmctl stop -w' ctl stop -w mine
 vmd_stop
 unset VMD_SOCKET
 mkdir "$work/config"

@@ -45,6 +45,7 @@ tree_has_what_the_file_says(void)
 	    "socket owner 5:6\n"
 	    "vm \"a\" { memory 64M, cpus 3, disable, boot \"/k\"\n"
 	    "disk \"/d\" format raw, boot device disk, owner :7\n"
+	    "debug { gdb stop }\n"
 	    "interface tap1 { lladdr 02:00:00:00:00:09, down } }\n"
 	    "vm \"b\" { interfaces 2, disk \"/e\", interface user }\n";
 	struct conf *conf = parse(text, strlen(text));
@@ -73,7 +74,9 @@ tree_has_what_the_file_says(void)
 	CHECK_STR(vm->nics[0].ifname, "tap1");
 	CHECK_EQ(vm->nics[0].mac[5], 9);
 	CHECK(vm->nics[0].down);
+	CHECK_EQ(vm->debug, DEBUG_GDB | DEBUG_STOP);
 	REQUIRE((vm = conf_find(conf, "b")) != NULL);
+	CHECK_EQ(vm->debug, 0);
 	CHECK_EQ(vm->memory, VMD_MEMORY_DEFAULT);
 	CHECK_EQ(vm->cpus, 1);
 	CHECK(!vm->disabled && !vm->boot_disk && vm->boot == NULL);

@@ -96,6 +96,8 @@ print_start(const struct msg_vm_start *start)
 	printf(" given=0x%02x memory=%lluM cpus=%u disks=%u nics=%u",
 	    start->given, (unsigned long long)(start->memory >> 20),
 	    start->cpus, start->disks, start->nics);
+	if (start->debug != 0)
+		printf(" debug=%u", start->debug);
 	for (i = 0; i < start->nics && i < VMD_NICS_MAX; i++)
 		printf("%s%u", i == 0 ? " types=" : ",", start->nic[i].type);
 }
@@ -172,7 +174,7 @@ print_request(struct imsg *imsg)
 		print_target(&m.stop.target);
 		printf(" flags=%u", m.stop.flags);
 	} else if (type == MSG_VM_WAIT || type == MSG_VM_PAUSE ||
-	    type == MSG_VM_UNPAUSE) {
+	    type == MSG_VM_UNPAUSE || type == MSG_VM_GDB) {
 		payload(imsg, &m, sizeof(m.target));
 		print_target(&m.target);
 	} else if (type == MSG_VM_DUMP) {

@@ -88,6 +88,18 @@ got 'a disk in use by the name the user gave' 1 <<-EOF
 	log VM_FILE kind=disk index=1 flags=0 size=2097152 rw
 	log VM_START_END
 EOF
+for how in run=1 stop=3; do
+	talk start -g "${how%=*}" a <<-EOF
+		want VM_START
+		want VM_START_END
+		result error=OK id=4
+	EOF
+	got "with a debugger: ${how%=*}" 0 <<-EOF
+		err vmctl: started vm 4 successfully
+		log VM_START name=a given=0x80 memory=0M cpus=0 disks=0 nics=0 debug=${how#*=}
+		log VM_START_END
+	EOF
+done
 talk start a <<-EOF
 	want VM_START
 	want VM_START_END
@@ -152,6 +164,9 @@ wrong '-I twice' 'initrd specified multiple times' -I kernel -I kernel a
 wrong '-i twice' 'interfaces specified multiple times' -i 1 -i 1 a
 wrong '-p twice' 'cpus specified multiple times' -p 1 -p 1 a
 wrong '-A twice' 'kernel arguments specified multiple times' -A a -A a a
+wrong '-g twice' 'debugger specified multiple times' -g run -g stop a
+wrong 'an unknown way to debug' \
+    'unknown way to debug "now": run or stop' -g now a
 wrong '-N twice' 'interface type specified multiple times' -i 1 -N tap \
     -N tap a
 wrong 'a bad name' 'invalid VM name: "a/b"' a/b

@@ -31,7 +31,7 @@ done
 alone help star
 got 'help of a command by its beginning' 0 <<-EOF
 	out $(sed -n 's/^/vmctl [-v] [-S socket] start /p' <<-END
-		[-c] [-A cmdline] [-b kernel] [-d disk] [-I initrd] [-i count] [-m size] [-N tap|user] [-p cpus] id|name
+		[-c] [-A cmdline] [-b kernel] [-d disk] [-g run|stop] [-I initrd] [-i count] [-m size] [-N tap|user] [-p cpus] id|name
 	END
 	)
 	out 	Start a VM of vm.conf, or a new one.

@@ -61,6 +61,7 @@ struct conf_vm {
 	char *cmdline; /* or NULL */
 	char *crash_dir; /* absolute path of a folder or NULL: no dumps */
 	uint32_t crash_max; /* dumps of crashes to keep */
+	uint32_t debug; /* DEBUG_* */
 	uint32_t ndisks;
 	struct conf_disk disks[VMD_DISKS_MAX];
 	uint32_t nnics; /* nics with a line of their own */

@@ -146,6 +146,7 @@ char *conf_vm_crash_max(struct conf_parser *, char *word, char *number);
 void conf_vm_nic_begin(struct conf_parser *, char *type);
 void conf_vm_nic_lladdr(struct conf_parser *, char *lladdr);
 void conf_vm_nic_end(struct conf_parser *);
+void conf_vm_debug(struct conf_parser *, uint32_t flags);
 
 /* conf_check.c: facts about names, files and users; errors are reported */
 bool conf_check_vm_name(struct conf_parser *, const char *name);

@@ -92,6 +92,9 @@ print_vm(FILE *out, const struct conf_vm *vm)
 	}
 	for (i = 0; i < vm->interfaces; i++)
 		print_nic(out, &vm->nics[i]);
+	if ((vm->debug & DEBUG_GDB) != 0)
+		fprintf(out, "\tdebug { gdb%s }\n",
+		    (vm->debug & DEBUG_STOP) != 0 ? " stop" : "");
 	print_owner(out, "\t", &vm->owner);
 	fputs("}\n", out);
 }

@@ -222,3 +222,14 @@ conf_vm_nic_end(struct conf_parser *p)
 	else
 		vm->nics[vm->nnics++] = p->nic;
 }
+
+/* --- debugger -------------------------------------------------------- */
+
+void
+conf_vm_debug(struct conf_parser *p, uint32_t flags)
+{
+	if (p->vm->debug != 0)
+		conf_error(p, "gdb specified more than once");
+	else
+		p->vm->debug = flags;
+}

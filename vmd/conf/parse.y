@@ -27,8 +27,8 @@ static void conf_yyerror(struct conf_parser *, const char *);
 	const struct conf_option *option;
 }
 
-%token BOOT CRASH DEVICE DISABLE DISK DOWN ENABLE FORMAT INCLUDE INTERFACE LLADDR
-%token OWNER SOCKET UP VM
+%token BOOT CRASH DEBUG DEVICE DISABLE DISK DOWN ENABLE FORMAT GDB INCLUDE
+%token INTERFACE LLADDR OWNER SOCKET STOP UP VM
 %token UNSUPPORTED	/* OpenBSD's, not this version's: never in a rule */
 %token BAD		/* the lexer has said why */
 %token <option> SCALAR
@@ -84,6 +84,7 @@ vmoption:
 	| OWNER string		{ conf_check_owner(p, &p->vm->owner, $2); }
 	| DISK string format	{ conf_vm_disk(p, $2, $3); }
 	| nic nicblock		{ conf_vm_nic_end(p); }
+	| DEBUG '{' debugoptions '}'
 	| error	{
 		yyclearin;
 		yyerrok;
@@ -128,6 +129,24 @@ nicoption:
 	  LLADDR string		{ conf_vm_nic_lladdr(p, $2); }
 	| UP			{ p->nic.down = false; }
 	| DOWN			{ p->nic.down = true; }
+	| error	{
+		yyclearin;
+		yyerrok;
+		if (!conf_lex_skip(p, 2))
+			YYABORT;
+	}
+	;
+
+debugoptions:
+	  %empty
+	| debugoption
+	| debugoptions separator
+	| debugoptions separator debugoption
+	;
+
+debugoption:
+	  GDB			{ conf_vm_debug(p, DEBUG_GDB); }
+	| GDB STOP		{ conf_vm_debug(p, DEBUG_GDB | DEBUG_STOP); }
 	| error	{
 		yyclearin;
 		yyerrok;

@@ -18,7 +18,7 @@
 
 #define START_ALL                                                              \
 	(START_MEMORY | START_CPUS | START_DISKS | START_NICS | START_KERNEL | \
-	    START_INITRD | START_CMDLINE)
+	    START_INITRD | START_CMDLINE | START_DEBUG)
 
 /* How many descriptors of a kind a VM has at most; 0: none by message. */
 static const unsigned char file_max[VM_FILE__COUNT] = {
@@ -30,6 +30,7 @@ static const unsigned char file_max[VM_FILE__COUNT] = {
 	[VM_FILE_TTY] = 1,
 	[VM_FILE_TTY_WATCH] = 1,
 	[VM_FILE_RING] = 1,
+	[VM_FILE_GDB] = 1,
 	[VM_FILE_KVM] = 1,
 	[VM_FILE_CRASH] = 1,
 };
@@ -105,6 +106,9 @@ vmspec_start_ok(const struct msg_vm_start *m)
 	for (unsigned int i = 0; i < m->nics; i++)
 		if (!vmspec_nic_ok(&m->nic[i]))
 			return false;
+	if (m->debug != 0 && m->debug != DEBUG_GDB &&
+	    m->debug != (DEBUG_GDB | DEBUG_STOP))
+		return false;
 	if (memchr(m->target.name, '\0', sizeof(m->target.name)) == NULL)
 		return false;
 	return m->target.id != 0 || vmspec_name_ok(m->target.name);

@@ -32,6 +32,11 @@ static const struct jail_row rows[] = {
 	ROW_IF(C, RUN, setsockopt, "bounds of the buffers",
 	    ARG_INT(1, SOL_SOCKET)),
 
+	/* vm: the socket for debuggers, which the parent made. */
+	ROW(V, RUN, accept4, "a debugger"),
+	ROW_IF(V, RUN, getsockopt, "who is the debugger",
+	    ARG_INT(1, SOL_SOCKET), ARG_INT(2, SO_PEERCRED)),
+
 	/* priv: one netlink socket. */
 	ROW_IF(R, SETUP, socket, "rtnetlink", FAMILY(AF_NETLINK),
 	    ARG_INT(2, NETLINK_ROUTE)),

@@ -162,6 +162,7 @@ const msg_handler control_from_client[MSG__COUNT] = {
 	[MSG_VM_PAUSE] = client_request,
 	[MSG_VM_UNPAUSE] = client_request,
 	[MSG_VM_DUMP] = client_request,
+	[MSG_VM_GDB] = client_request,
 	[MSG_VM_STATS] = client_request,
 	[MSG_STATUS] = client_request,
 	[MSG_RELOAD] = client_request,

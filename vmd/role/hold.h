@@ -2,10 +2,10 @@
 /*
  * Who keeps the guest from running, and its clocks meanwhile.
  *
- * Runs in the VM process's main thread, with the machine lock.  A guest may
- * be held by several at a time, each for its own reason; it stands still, its
- * clocks too, from the moment that all vCPUs stopped until the last of them
- * lets go.
+ * Runs in the VM process with the machine lock and, but for hold_take(), in
+ * its main thread.  A guest may be held by several at a time, each for its own
+ * reason; it stands still, its clocks too, from the moment that all vCPUs
+ * stopped until the last of them lets go.
  */
 #ifndef HOLD_H
 #define HOLD_H
@@ -20,6 +20,7 @@ enum holder {
 	HOLD_START, /* it has not begun; vcpus_start() leaves it so */
 	HOLD_PAUSE, /* vmctl pause */
 	HOLD_DUMP, /* a dump is written */
+	HOLD_DEBUG, /* a debugger, or waiting for one */
 	HOLD__COUNT
 };
 
@@ -39,8 +40,8 @@ struct hold {
 /* Borrows both; held by HOLD_START. */
 void hold_init(struct hold *, struct board *, struct vcpus *);
 /*
- * Stops the guest for who, and calls still(arg) once it stands, later and
- * unless who has let go before.  Taken twice is taken once.
+ * Stops the guest for who; the main thread calls still(arg) once it stands,
+ * later and unless who has let go before.  Taken twice is taken once.
  */
 void hold_take(
     struct hold *, enum holder who, void (*still)(void *arg), void *arg);

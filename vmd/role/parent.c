@@ -30,6 +30,7 @@
 #include "ipc/closer.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
+#include "role/gdbsock.h"
 #include "role/notify.h"
 
 #define ENDING_S 10
@@ -329,6 +330,8 @@ parent_reap_all(struct parent *p)
 	const struct timespec pause = { .tv_nsec = REAP_STEP_MS * 1000000 };
 	int64_t until = parent_now_ms() + REAP_MS;
 
+	/* In this order: the next daemon may begin when the socket is gone. */
+	gdbsock_sweep(p->gdb_folder);
 	parent_socket_remove(p);
 	for (int i = 0; i < PROC__COUNT; i++)
 		msg_link_fini(&p->proc[i].link);
@@ -520,6 +523,7 @@ parent_main(const struct parent_options *o)
 	log_setverbose(o->verbose);
 	parent_user(&p);
 	p.socket_path = parent_socket_path(o);
+	p.gdb_folder = gdbsock_folder(p.socket_path);
 	if (!o->foreground)
 		ready_fd = parent_daemonize();
 	if ((p.exe_fd = jail_open_self()) == -1 ||
@@ -527,6 +531,7 @@ parent_main(const struct parent_options *o)
 		fatal("vmd", "cannot prepare the sandbox");
 	parent_limits();
 	parent_listen(&p);
+	gdbsock_sweep(p.gdb_folder);
 	p.notify_fd = notify_open();
 	if ((p.base = event_base_new()) == NULL)
 		fatalx("vmd", "no event loop");

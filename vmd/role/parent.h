@@ -60,6 +60,7 @@ struct parent {
 	unsigned int nsessions;
 	const char *conf_path; /* absolute where the daemon leaves its folder */
 	char *socket_path; /* owned */
+	char *gdb_folder; /* owned; of the sockets for debuggers */
 	uid_t uid; /* whom the daemon runs for */
 	bool is_root;
 	uid_t jail_uid; /* whom its children become */

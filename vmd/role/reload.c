@@ -104,6 +104,7 @@ reload_spec(const struct conf_vm *c)
 	s->start.memory = c->memory;
 	s->start.cpus = c->cpus;
 	s->start.disks = c->ndisks;
+	s->start.debug = c->debug;
 	strlcpy(s->start.target.name, c->name, sizeof(s->start.target.name));
 	reload_nics(c, &s->start);
 	/* "boot device disk" is the firmware's business, kernel or not. */

@@ -17,7 +17,7 @@
 #include "role/parent.h"
 
 /* What a defined VM may be started with. */
-#define START_ON_TOP (START_KERNEL | START_INITRD | START_CMDLINE)
+#define START_ON_TOP (START_KERNEL | START_INITRD | START_CMDLINE | START_DEBUG)
 
 struct msg_result
 request_result(const struct vment *v, enum vm_error error)
@@ -351,6 +351,26 @@ request_pause(void *arg, struct msg *m)
 	MSG_SEND(parent_link(p, PROC_VMM), m->type, v->id, &t);
 }
 
+/* Where a debugger finds the VM: for those who can open that socket. */
+static void
+request_gdb(void *arg, struct msg *m)
+{
+	struct parent *p = ((struct parent_proc *)arg)->parent;
+	struct session *s = parent_session(p, m->peerid);
+	struct msg_result r;
+	struct vment *v;
+
+	if (s == NULL || (v = request_running_vm(p, s, m->payload)) == NULL)
+		return;
+	if (!request_is_admin(p, s) && s->uid != v->started_by)
+		r = request_result(v, VM_ERROR_PERMISSION);
+	else if (v->gdb[0] == '\0')
+		r = request_result(v, VM_ERROR_NO_GDB);
+	else
+		r = request_result(v, VM_ERROR_OK);
+	request_answer(p, m->peerid, &r, r.error == VM_ERROR_OK ? v->gdb : "");
+}
+
 /* Resident memory of a process in bytes, 0 when it cannot be read. */
 static uint64_t
 request_memory_used(pid_t pid)
@@ -473,6 +493,7 @@ const msg_handler parent_from_control[MSG__COUNT] = {
 	[MSG_VM_PAUSE] = request_pause,
 	[MSG_VM_UNPAUSE] = request_pause,
 	[MSG_VM_DUMP] = ask_request,
+	[MSG_VM_GDB] = request_gdb,
 	[MSG_VM_STATS] = ask_request,
 	[MSG_STATUS] = request_status,
 	[MSG_RELOAD] = request_reload,

@@ -18,6 +18,7 @@
 #include "pci/bus.h"
 #include "role/board.h"
 #include "vmm.h"
+#include "vmm_gdb.h"
 
 /* Enough for the bus, the chips and a log line. */
 #define VCPU_STACK (256U * 1024)
@@ -102,9 +103,9 @@ vcpus_signal(struct vcpus *vs)
 		log_warn("vm", "eventfd");
 }
 
-/* The guest cannot go on; the main thread ends the process. */
-static void __attribute__((format(printf, 3, 4)))
-vcpus_end(struct vcpus *vs, enum vm_end reason, const char *fmt, ...)
+void
+vcpus_end(struct vcpus *vs, struct vcpu *crashed, enum vm_end reason,
+    const char *fmt, ...)
 {
 	va_list ap;
 
@@ -112,6 +113,7 @@ vcpus_end(struct vcpus *vs, enum vm_end reason, const char *fmt, ...)
 	if (!vs->ended) {
 		vs->ended = true;
 		vs->reason = reason;
+		vs->crashed = crashed;
 		va_start(ap, fmt);
 		vsnprintf(vs->detail, sizeof(vs->detail), fmt, ap);
 		va_end(ap);
@@ -177,16 +179,15 @@ vcpus_access(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 static void
 vcpus_shutdown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
-	(void)vcpu;
 	(void)e;
-	vcpus_end(vs, END_FAULT, "triple fault");
+	vcpus_end(vs, vcpu, END_FAULT, "triple fault");
 }
 
 static void
 vcpus_system_event(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
 	(void)vcpu;
-	vcpus_end(vs, e->u.event.type == 1 ? END_POWEROFF : END_REBOOT,
+	vcpus_end(vs, NULL, e->u.event.type == 1 ? END_POWEROFF : END_REBOOT,
 	    "system event %u", e->u.event.type);
 }
 
@@ -205,7 +206,9 @@ vcpus_pc(struct vcpu *vcpu)
 static void
 vcpus_internal_error(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
-	vcpus_end(vs, END_CRASH,
+	if (vs->gdb != NULL && vm_gdb_exit(vs->gdb, vcpu, e))
+		return;
+	vcpus_end(vs, vcpu, END_CRASH,
 	    "KVM cannot emulate what the guest did (suberror %u) at 0x%" PRIx64,
 	    e->u.error.suberror, vcpus_pc(vcpu));
 }
@@ -213,8 +216,7 @@ vcpus_internal_error(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 static void
 vcpus_fail_entry(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
-	(void)vcpu;
-	vcpus_end(vs, END_CRASH,
+	vcpus_end(vs, vcpu, END_CRASH,
 	    "the processor refused the guest's state (reason 0x%" PRIx64 ")",
 	    e->u.entry.hardware_reason);
 }
@@ -222,9 +224,19 @@ vcpus_fail_entry(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 static void
 vcpus_unknown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
-	(void)vcpu;
-	vcpus_end(
-	    vs, END_CRASH, "unexpected exit: %s", vm_exit_name(e->reason));
+	vcpus_end(vs, vcpu, END_CRASH, "unexpected exit: %s",
+	    vm_exit_name(e->reason));
+}
+
+/* The debugger's, and then it has asked to hold; or the guest's own, who gets
+ * its exception. */
+static void
+vcpus_debug(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	if (vs->gdb == NULL)
+		vcpus_unknown(vs, vcpu, e);
+	else
+		(void)vm_gdb_exit(vs->gdb, vcpu, e);
 }
 
 /* Nothing to do: the loop looks whether to hold. */
@@ -244,6 +256,7 @@ static void (*const vcpus_exits[VM_EXIT_MAX])(
 	[VM_EXIT_ACCESS] = vcpus_access,
 	[VM_EXIT_SHUTDOWN] = vcpus_shutdown,
 	[VM_EXIT_SYSTEM_EVENT] = vcpus_system_event,
+	[VM_EXIT_DEBUG] = vcpus_debug,
 	[VM_EXIT_INTERNAL_ERROR] = vcpus_internal_error,
 	[VM_EXIT_FAIL_ENTRY] = vcpus_fail_entry,
 };
@@ -270,6 +283,14 @@ vcpus_settle(struct vcpus *vs, struct vcpu *vcpu)
 		vcpus_exit(vs, vcpu, &e);
 }
 
+/* While the debugger steps one vCPU, the others stay where they are. */
+static bool
+vcpus_may_run(const struct vcpus *vs, const struct vcpu *vcpu)
+{
+	return !__atomic_load_n(&vs->hold, __ATOMIC_RELAXED) &&
+	    (vs->gdb == NULL || vm_gdb_may_run(vs->gdb, vcpu));
+}
+
 static void
 vcpus_wait(struct vcpus *vs, struct vcpu *vcpu, bool ran)
 {
@@ -278,7 +299,7 @@ vcpus_wait(struct vcpus *vs, struct vcpu *vcpu, bool ran)
 	pthread_mutex_lock(&vs->lock);
 	vs->held++;
 	vcpus_signal(vs);
-	while (vs->hold)
+	while (!vcpus_may_run(vs, vcpu))
 		pthread_cond_wait(&vs->resume, &vs->lock);
 	vs->held--;
 	pthread_mutex_unlock(&vs->lock);
@@ -295,14 +316,14 @@ vcpus_thread(void *arg)
 
 	free(arg);
 	for (;;) {
-		if (__atomic_load_n(&vs->hold, __ATOMIC_RELAXED))
+		if (!vcpus_may_run(vs, vcpu))
 			vcpus_wait(vs, vcpu, ran);
 		ran = true;
 		if (vm_run(vcpu, &e) == 0) {
 			vcpus_exit(vs, vcpu, &e);
 			continue;
 		}
-		vcpus_end(vs, END_CRASH, "vCPU %u cannot run: %s", a.id,
+		vcpus_end(vs, vcpu, END_CRASH, "vCPU %u cannot run: %s", a.id,
 		    strerror(errno));
 	}
 	return NULL;
@@ -372,6 +393,17 @@ vcpus_resume(struct vcpus *vs, bool was_paused)
 	__atomic_store_n(&vs->hold, vs->ended, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&vs->resume);
 	pthread_mutex_unlock(&vs->lock);
+}
+
+struct vcpu *
+vcpus_crashed(struct vcpus *vs)
+{
+	struct vcpu *crashed;
+
+	pthread_mutex_lock(&vs->lock);
+	crashed = vs->crashed;
+	pthread_mutex_unlock(&vs->lock);
+	return crashed;
 }
 
 bool

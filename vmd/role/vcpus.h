@@ -17,18 +17,22 @@
 
 struct board;
 struct vcpu;
+struct vm_gdb;
 
 struct vcpus {
 	struct board *board;
+	struct vm_gdb
+	    *gdb; /* borrowed, set before vcpus_start(); may be NULL */
 	unsigned int count;
 	struct vcpu *vcpu[VMD_CPUS_MAX];
 	pthread_t thread[VMD_CPUS_MAX];
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t resume;
-	bool hold; /* no vCPU may run */
+	bool hold; /* no vCPU may run; else those the debugger lets */
 	unsigned int held; /* those that do not */
 	int event_fd; /* owned: counts up when held or ended may have changed */
 	bool ended; /* the guest cannot go on: see reason, detail */
+	struct vcpu *crashed; /* whose doing that is; NULL: it did not crash */
 	enum vm_end reason;
 	char detail[VMD_DETAIL_MAX];
 };
@@ -50,5 +54,12 @@ void vcpus_resume(struct vcpus *, bool was_paused);
 /* Whether the guest cannot go on, and then why; any thread. */
 bool vcpus_ended(
     struct vcpus *, enum vm_end *reason, char detail[VMD_DETAIL_MAX]);
+/* The vCPU (borrowed) that crashed; NULL: none, or the end had another reason.
+ */
+struct vcpu *vcpus_crashed(struct vcpus *);
+/* The guest cannot go on, once; vcpu is the one that crashed, or NULL.  Any
+ * thread; event_fd tells the main one. */
+void vcpus_end(struct vcpus *, struct vcpu *vcpu, enum vm_end reason,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 #endif /* VCPUS_H */

@@ -24,6 +24,7 @@
 #include "role/answer.h"
 #include "role/board.h"
 #include "role/child.h"
+#include "role/debug.h"
 #include "role/dump.h"
 #include "role/hold.h"
 #include "role/role.h"
@@ -56,11 +57,13 @@ struct vm_role {
 	struct vcpus vcpus;
 	struct hold hold;
 	struct dump dump;
+	struct debug debug;
 	struct vmspec *spec;
 	enum vm_phase phase;
 	int limit_fd; /* timerfd: the time of the phase, or to stop, is up */
 	unsigned int stopping; /* devices that have not stopped yet */
 	bool stop_asked;
+	bool debug_waits; /* the guest does not start without a debugger */
 	/* Links that arrived before the board was there. */
 	struct vm_device waiting[BOARD_DEVICES_MAX];
 	unsigned int nwaiting;
@@ -151,6 +154,8 @@ vm_run_guest(struct vm_role *r)
 		vm_fail_errno(r, VM_ERROR_FAILED, "cannot seal the sandbox");
 	vm_limit(r, 0);
 	r->phase = VM_RUNS;
+	if (r->debug_waits)
+		debug_wait(&r->debug);
 	hold_drop(&r->hold, HOLD_START);
 	child_send(&r->child, MSG_VM_READY, 0, -1, &ok, sizeof(ok), NULL, 0);
 }
@@ -185,8 +190,23 @@ vm_ended(void *arg)
 	enum vm_end reason;
 
 	vcpus_ended(&r->vcpus, &reason, detail);
-	log_info("vm", "ends: %s", detail);
+	if (detail[0] != '\0')
+		log_info("vm", "ends: %s", detail);
 	vm_exit(r, reason, VM_ERROR_OK, detail);
+}
+
+/* No debugger looks at its end (any more): a crash is dumped. */
+static void
+vm_dump_end(void *arg)
+{
+	struct vm_role *r = arg;
+	char detail[VMD_DETAIL_MAX];
+	enum vm_end reason;
+
+	vcpus_ended(&r->vcpus, &reason, detail);
+	if ((reason != END_CRASH && reason != END_FAULT) ||
+	    !dump_crash(&r->dump, vm_ended, r))
+		vm_ended(r);
 }
 
 static void
@@ -201,9 +221,8 @@ vm_vcpus_ready(void *arg, uint32_t events)
 	if (read(r->vcpus.event_fd, &count, sizeof(count)) == -1)
 		return;
 	if (vcpus_ended(&r->vcpus, &reason, detail) &&
-	    ((reason != END_CRASH && reason != END_FAULT) ||
-		!dump_crash(&r->dump, vm_ended, r)))
-		vm_ended(r);
+	    !debug_keeps(&r->debug, vm_dump_end, r))
+		vm_dump_end(r);
 	hold_check(&r->hold);
 }
 
@@ -238,6 +257,10 @@ vm_build(struct vm_role *r)
 	hold_init(&r->hold, &r->board, &r->vcpus);
 	if (dump_init(&r->dump, &r->child, &r->board, &r->hold, r->spec) == -1)
 		vm_fail_errno(r, VM_ERROR_FAILED, "cannot make its threads");
+	if (debug_init(&r->debug, &r->board, &r->vcpus, &r->hold,
+		vmspec_take(r->spec, VM_FILE_GDB, 0)) == -1)
+		vm_fail_errno(r, VM_ERROR_GDB_FAILED, "");
+	r->debug_waits = (r->spec->start.debug & DEBUG_STOP) != 0;
 	vm_watch(r, r->vcpus.event_fd, vm_vcpus_ready);
 	vmspec_free(r->spec);
 	r->spec = NULL;
@@ -522,9 +545,13 @@ static void
 vm_power(void *arg, enum machine_power power)
 {
 	struct vm_role *r = arg;
+	enum vm_end reason = power == POWER_OFF ? END_POWEROFF : END_REBOOT;
 
-	vm_exit(
-	    r, power == POWER_OFF ? END_POWEROFF : END_REBOOT, VM_ERROR_OK, "");
+	/* A debugger is told first, by the main thread. */
+	if (debug_is_attached(&r->debug))
+		vcpus_end(&r->vcpus, NULL, reason, "%s", "");
+	else
+		vm_exit(r, reason, VM_ERROR_OK, "");
 }
 
 int

@@ -13,6 +13,7 @@
 
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
+#include "role/gdbsock.h"
 #include "role/parent.h"
 
 static void
@@ -124,6 +125,7 @@ vmlife_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 	vmspec_free(v->run);
 	v->run = NULL;
 	vmtty_release(&v->tty, p->base);
+	gdbsock_remove(p->gdb_folder, v->gdb);
 	if (v->failure.error != VM_ERROR_OK)
 		request_answer_waiters(
 		    p, v, WAIT_START, &v->failure, v->failure_detail);

@@ -64,6 +64,7 @@ struct vment {
 	struct vmspec *def; /* owned: paths, no descriptors; NULL: ad hoc */
 	struct vmspec *run; /* owned while it runs: descriptors, too */
 	struct vmtty tty;
+	char gdb[VMD_GDB_MAX + 1]; /* path of the debugger's socket, or empty */
 	pid_t pid; /* of the VM process, 0: none */
 	unsigned int taps_asked; /* of priv, which has not answered */
 	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */

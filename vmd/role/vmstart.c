@@ -21,6 +21,7 @@
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "net/tap.h"
+#include "role/gdbsock.h"
 #include "role/parent.h"
 #include "vmm.h"
 
@@ -29,7 +30,7 @@
 	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |                         \
 	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_DISK | 1U << VM_FILE_TAP |  \
 	    1U << VM_FILE_TTY | 1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
-	    1U << VM_FILE_CRASH)
+	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB)
 
 /* A start under way: where its error goes. */
 struct vmstart {
@@ -314,6 +315,8 @@ vmstart_merge(const struct vmspec *def, struct vmspec *extra)
 		return s;
 	s->start = def->start;
 	s->crash_max = def->crash_max;
+	if ((given.given & START_DEBUG) != 0)
+		s->start.debug = given.debug;
 	/* A kernel of the requester's comes without the definition's initrd
 	 * and command line, which belong to another kernel. */
 	for (unsigned int k = 0; k < VM_FILE__COUNT; k++) {
@@ -361,6 +364,28 @@ vmstart_terminal(struct vmstart *st, uid_t uid)
 		return vmstart_error(st, VM_ERROR_TTY_FAILED, errno, "%s", "");
 	if (vmtty_give(tty, st->spec) == -1)
 		return vmstart_error(st, VM_ERROR_TTY_FAILED, errno, "%s", "");
+	return VM_ERROR_OK;
+}
+
+/* Its descriptor lasts as long as the description: over resets. */
+static enum vm_error
+vmstart_gdb(struct vmstart *st, uid_t uid)
+{
+	struct vment *v = st->v;
+	int fd;
+
+	if ((st->spec->start.debug & DEBUG_GDB) == 0)
+		return VM_ERROR_OK;
+	fd = gdbsock_open(st->parent->gdb_folder, v->name, uid, v->gdb);
+	if (fd == -1) {
+		int saved = errno;
+		enum vm_error error =
+		    vmstart_error(st, VM_ERROR_GDB_FAILED, saved, "%s", v->gdb);
+
+		v->gdb[0] = '\0';
+		return error;
+	}
+	vmspec_put(st->spec, VM_FILE_GDB, 0, fd, 0);
 	return VM_ERROR_OK;
 }
 
@@ -428,9 +453,11 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 	    (error = vmstart_kvm(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_nics(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_terminal(&st, uid)) != VM_ERROR_OK ||
+	    (error = vmstart_gdb(&st, uid)) != VM_ERROR_OK ||
 	    (error = vmstart_send(&st)) != VM_ERROR_OK) {
 		vmspec_free(st.spec);
 		vmtty_close(&v->tty);
+		gdbsock_remove(p->gdb_folder, v->gdb);
 		return error;
 	}
 	v->run = st.spec;
