@@ -26,6 +26,15 @@ static const struct command commands[] = {
 	    .run = console_run,
 	},
 	{
+	    .name = "dump",
+	    .args = "[-f] id file",
+	    .help = "Write the memory and registers of a VM into a core file.",
+	    .needs = NEEDS_SOCKET,
+	    .files = CONFINE_MAKE,
+	    .parse = dump_parse,
+	    .run = dump_run,
+	},
+	{
 	    .name = "help",
 	    .args = "[command]",
 	    .help = "List the commands, or show the usage of one.",

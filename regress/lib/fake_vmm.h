@@ -160,6 +160,9 @@ fake_vmm_start(void)
 		return false;
 	vm->be = &fake_backend;
 	vm->memory_fd = -1;
+	vm->lowmem_limit = VMM_LOWMEM_END;
+	vm->cores = FAKE_CPUS;
+	vm->threads = 1;
 	vm->params.ncpus = FAKE_CPUS;
 	vm->lowmem_limit = VMM_LOWMEM_END;
 	vm->cores = FAKE_CPUS;

@@ -17,6 +17,7 @@ static const struct {
 	int token;
 } keywords[] = {
 	{ "boot", T_BOOT },
+	{ "crash", T_CRASH },
 	{ "device", T_DEVICE },
 	{ "disable", T_DISABLE },
 	{ "disk", T_DISK },

@@ -179,7 +179,7 @@ vcpus_shutdown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
 	(void)vcpu;
 	(void)e;
-	vcpus_end(vs, END_REBOOT, "triple fault");
+	vcpus_end(vs, END_FAULT, "triple fault");
 }
 
 static void

@@ -17,7 +17,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "boot/boot.h"
 #include "chip/pm.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
@@ -25,10 +24,12 @@
 #include "role/answer.h"
 #include "role/board.h"
 #include "role/child.h"
+#include "role/dump.h"
 #include "role/hold.h"
 #include "role/role.h"
 #include "role/stats.h"
 #include "role/vcpus.h"
+#include "role/vmload.h"
 #include "vmm.h"
 
 /* A guest that hears the power button has this long to switch itself off; one
@@ -39,11 +40,6 @@
 #define DEVICES_UP_S 10
 /* To pause, devices finish what they have begun: longer than this is a hang. */
 #define PAUSE_S 5
-#define LARGE_PAGE (2ULL << 20)
-/* What Linux takes from the end of RAM while it boots, and how many times that
- * a VM must have for it to be given at once. */
-#define EARLY_MEMORY (24ULL << 20)
-#define EARLY_SHARE 8
 
 /* Where the process is; each message is right in some of them only. */
 enum vm_phase { VM_COLLECTING, VM_BUILDING, VM_RUNS, VM_PAUSING, VM_IS_PAUSED };
@@ -59,6 +55,7 @@ struct vm_role {
 	struct board board;
 	struct vcpus vcpus;
 	struct hold hold;
+	struct dump dump;
 	struct vmspec *spec;
 	enum vm_phase phase;
 	int limit_fd; /* timerfd: the time of the phase, or to stop, is up */
@@ -109,65 +106,12 @@ vm_limit(struct vm_role *r, time_t seconds)
 	timerfd_settime(r->limit_fd, 0, &its, NULL);
 }
 
-static void *
-vm_rom(void *arg, uint64_t gpa, uint64_t len)
-{
-	struct vm_role *r = arg;
-
-	if (vm_map_memory(r->board.vm, gpa, len, -1, 0,
-		VMM_PROT_READ | VMM_PROT_EXEC) == -1)
-		return NULL;
-	return vm_map_gpa(r->board.vm, gpa, len);
-}
-
-/* A small page costs a fault in the host, and another in the guest's page
- * walks: what a file fills gets large ones, with what the kernel puts right
- * behind itself.  Where the host has none to give, small ones do. */
-static void
-vm_fill(void *arg, uint64_t gpa, uint64_t len)
-{
-	struct vm_role *r = arg;
-	uint64_t start = gpa & ~(LARGE_PAGE - 1);
-	uint64_t end = (gpa + len + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
-
-	if (vm_memory_large(r->board.vm, start, end - start) == -1)
-		log_debug("vm", "no large pages at 0x%llx",
-		    (unsigned long long)start);
-}
-
-/*
- * Where a kernel goes next: it takes its first memory from the end of RAM, and
- * real-mode trampolines and DMA buffers from the beginning.  A VM with little
- * RAM keeps what it does not use.
- */
-static void
-vm_fill_early(struct vm_role *r)
-{
-	uint64_t lowmem = r->board.machine.lowmem;
-
-	if (lowmem < EARLY_SHARE * EARLY_MEMORY)
-		return;
-	vm_fill(r, 0, LARGE_PAGE);
-	vm_fill(r, lowmem - EARLY_MEMORY, EARLY_MEMORY);
-}
-
 static void
 vm_load(struct vm_role *r, struct boot_cpu *cpu)
 {
-	const struct boot_params params = {
-		.kernel_fd = vmspec_get(r->spec, VM_FILE_KERNEL, 0),
-		.initrd_fd = vmspec_get(r->spec, VM_FILE_INITRD, 0),
-		.firmware_fd = vmspec_get(r->spec, VM_FILE_FIRMWARE, 0),
-		.cmdline = r->spec->cmdline,
-		.machine = &r->board.machine,
-		.rom = vm_rom,
-		.fill = vm_fill,
-		.arg = r,
-	};
 	struct boot_result result;
 
-	memset(&result, 0, sizeof(result));
-	if (boot_load(&params, &result) == -1) {
+	if (vmload(&r->board, r->spec, &result) == -1) {
 		const struct msg_result m = { .error = result.error,
 			.sys_errno = (uint32_t)result.sys_errno,
 			.file = result.file };
@@ -175,8 +119,6 @@ vm_load(struct vm_role *r, struct boot_cpu *cpu)
 		vm_fail(r, &m, result.detail);
 	}
 	*cpu = result.cpu;
-	if (cpu->mode != BOOT_RESET)
-		vm_fill_early(r);
 }
 
 static void
@@ -234,6 +176,19 @@ vm_pause_devices(void *arg)
 		virtio_stop(r->board.device[i]);
 }
 
+/* The guest cannot go on, and its dump, if there is to be one, is written. */
+static void
+vm_ended(void *arg)
+{
+	struct vm_role *r = arg;
+	char detail[VMD_DETAIL_MAX];
+	enum vm_end reason;
+
+	vcpus_ended(&r->vcpus, &reason, detail);
+	log_info("vm", "ends: %s", detail);
+	vm_exit(r, reason, VM_ERROR_OK, detail);
+}
+
 static void
 vm_vcpus_ready(void *arg, uint32_t events)
 {
@@ -245,10 +200,10 @@ vm_vcpus_ready(void *arg, uint32_t events)
 	(void)events;
 	if (read(r->vcpus.event_fd, &count, sizeof(count)) == -1)
 		return;
-	if (vcpus_ended(&r->vcpus, &reason, detail)) {
-		log_info("vm", "ends: %s", detail);
-		vm_exit(r, reason, VM_ERROR_OK, detail);
-	}
+	if (vcpus_ended(&r->vcpus, &reason, detail) &&
+	    ((reason != END_CRASH && reason != END_FAULT) ||
+		!dump_crash(&r->dump, vm_ended, r)))
+		vm_ended(r);
 	hold_check(&r->hold);
 }
 
@@ -281,6 +236,8 @@ vm_build(struct vm_role *r)
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
 	hold_init(&r->hold, &r->board, &r->vcpus);
+	if (dump_init(&r->dump, &r->child, &r->board, &r->hold, r->spec) == -1)
+		vm_fail_errno(r, VM_ERROR_FAILED, "cannot make its threads");
 	vm_watch(r, r->vcpus.event_fd, vm_vcpus_ready);
 	vmspec_free(r->spec);
 	r->spec = NULL;
@@ -455,6 +412,7 @@ vm_stop(void *arg, struct msg *m)
 	if (r->phase < VM_RUNS || r->stop_asked)
 		return;
 	/* A guest that stands still cannot hear the button. */
+	dump_cancel(&r->dump, 0, VM_ERROR_STOPPING);
 	if (r->phase == VM_PAUSING)
 		vm_pause_abandon(r, VM_ERROR_STOPPING);
 	else if (r->phase == VM_IS_PAUSED)
@@ -485,6 +443,30 @@ vm_stats(void *arg, struct msg *m)
 		stats_answer(&r->child, &r->vcpus, m->payload);
 }
 
+static void
+vm_dump_asked(void *arg, struct msg *m)
+{
+	struct vm_role *r = arg;
+	const struct msg_vm_ask *ask = m->payload;
+
+	if (!vm_may_answer(r, ask))
+		return;
+	if (r->stop_asked)
+		answer_end(&r->child, ask->client, VM_ERROR_STOPPING, 0, "");
+	else
+		dump_ask(&r->dump, m);
+}
+
+static void
+vm_cancel(void *arg, struct msg *m)
+{
+	struct vm_role *r = arg;
+	const struct msg_vm_cancel *cancel = m->payload;
+
+	if (r->phase >= VM_RUNS && cancel->client != 0)
+		dump_cancel(&r->dump, cancel->client, VM_ERROR_CANCELLED);
+}
+
 const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_START] = vm_start_begin,
 	[MSG_VM_FILE] = vm_start_file,
@@ -493,6 +475,8 @@ const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_STOP] = vm_stop,
 	[MSG_VM_PAUSE] = vm_pause,
 	[MSG_VM_UNPAUSE] = vm_unpause,
+	[MSG_VM_DUMP] = vm_dump_asked,
+	[MSG_VM_CANCEL] = vm_cancel,
 	[MSG_VM_STATS] = vm_stats,
 	[MSG_DEVICE_LINK] = vm_device_link,
 	[MSG_LOG_LEVEL] = child_log_level,
