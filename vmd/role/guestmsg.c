@@ -59,7 +59,8 @@ guestmsg_exiting(void *arg, struct msg *m)
 	g->detail_len =
 	    m->tail_len < sizeof(g->detail) ? m->tail_len : sizeof(g->detail);
 	memcpy(g->detail, m->tail, g->detail_len);
-	/* The kernel may not let it end: one of its threads waits for a file. */
+	/* The kernel may not let it end: one of its threads waits for a file.
+	 */
 	guest_end(g, g->end.reason);
 }
 
