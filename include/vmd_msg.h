@@ -24,7 +24,7 @@
 
 #include "vmd_limits.h"
 
-#define VMD_PROTOCOL 1
+#define VMD_PROTOCOL 2
 
 /* The ends of sockets.  DEVICE stands for blk and net processes. */
 #define MSG_PEERS(X)          \

@@ -34,7 +34,7 @@ $(O)/gen/guest_gdb.bin: $(O)/gen/guest_gdb.elf
 
 # A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
-$(O)/gen/guest_%.bin: regress/guest/%.S
+$(O)/gen/guest_%.bin: regress/guest/%.S regress/guest/chips.inc
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
 	$(Q)$(CC) -nostdlib -static -Wl,-Ttext=0x1000 -Wl,--build-id=none \

@@ -67,12 +67,6 @@ fault_ftruncate(int fd, off_t len)
 	return vmm_fault() ? -1 : ftruncate(fd, len);
 }
 
-off_t
-fault_lseek(int fd, off_t off, int whence)
-{
-	return vmm_fault() ? -1 : lseek(fd, off, whence);
-}
-
 int
 fault_memfd_create(const char *name, unsigned int flags)
 {
@@ -119,12 +113,6 @@ ssize_t
 fault_pwrite(int fd, const void *buf, size_t len, off_t off)
 {
 	return vmm_fault() ? -1 : pwrite(fd, buf, len, off);
-}
-
-off_t
-fault_lseek(int fd, off_t off, int whence)
-{
-	return vmm_fault() ? -1 : lseek(fd, off, whence);
 }
 
 void *

@@ -246,6 +246,40 @@ test_watchpoints(void)
 	REQUIRE(ask("z4,ffffffff80003008,8", "OK"));
 }
 
+/* What is the guest's own gets to the guest, while the debugger has some. */
+static void
+test_own_exceptions(void)
+{
+	uint64_t rip;
+	int i;
+
+	GUEST_NEEDS_KVM();
+	REQUIRE(g.gdb != NULL);
+	if (strstr(has, "int3-emulated") != NULL)
+		SKIP("this host's KVM emulates kernel code, and knows no INT3");
+	REQUIRE(ask("Z0,ffffffff80001011,1", "OK"));
+	REQUIRE(ask("Z1,ffffffff80001011,1", "OK"));
+	REQUIRE(ask("Hg1", "OK"));
+	REQUIRE(ask("P10=00120080ffffffff", "OK"));
+	say("vCont;c");
+	for (i = 0; i < 5000 && gdbguest_counter(&g, GDBGUEST_OWN_DONE) == 0;
+	     i++)
+		usleep(1000);
+	REQUIRE(interrupt());
+	CHECK_EQ(gdbguest_counter(&g, GDBGUEST_OWN_DONE), 1);
+	CHECK_EQ(gdbguest_counter(&g, GDBGUEST_OWN_TRAPS), 1);
+	rip = gdbguest_counter(&g, GDBGUEST_OWN_RIP);
+	rip -= GDBGUEST_BASE + GDBGUEST_TEXT;
+	REQUIRE(rip > GDBGUEST_OWN && rip < sizeof(guest_gdb));
+	CHECK_EQ(guest_gdb[rip - 1], 0xcc);
+	CHECK_EQ(guest_gdb[rip], 0x9c); /* PUSHF is next */
+	CHECK_EQ(gdbguest_counter(&g, GDBGUEST_OWN_STEPS), 1);
+	CHECK_EQ(gdbguest_counter(&g, GDBGUEST_OWN_DR6) & 0x400f, 0x4000);
+	REQUIRE(ask("z0,ffffffff80001011,1", "OK"));
+	REQUIRE(ask("z1,ffffffff80001011,1", "OK"));
+	REQUIRE(ask("P10=00100080ffffffff", "OK"));
+}
+
 /* Clients go while it stands, while it runs, and while it is being stopped. */
 static void
 test_clients(void)
@@ -294,6 +328,7 @@ main(void)
 	TEST(test_breakpoints);
 	TEST(test_points);
 	TEST(test_watchpoints);
+	TEST(test_own_exceptions);
 	TEST(test_clients);
 	TEST(test_end);
 	return CHECK_EXIT();
