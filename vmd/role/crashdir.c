@@ -148,13 +148,15 @@ crashdir_compare(const void *a, const void *b)
 {
 	const struct crashdir_dump *x = a, *y = b;
 	size_t nx = strlen(x->file), ny = strlen(y->file);
+	int name;
 
 	if (x->time.tv_sec != y->time.tv_sec)
 		return x->time.tv_sec < y->time.tv_sec ? -1 : 1;
 	if (x->time.tv_nsec != y->time.tv_nsec)
 		return x->time.tv_nsec < y->time.tv_nsec ? -1 : 1;
-	/* "-1" comes after the one without. */
-	return nx != ny ? (nx > ny) - (nx < ny) : strcmp(x->file, y->file);
+	/* By the time in the name, then "-1" after the one without. */
+	name = strncmp(x->file, y->file, (nx < ny ? nx : ny) - strlen(SUFFIX));
+	return name != 0 ? name : (nx > ny) - (nx < ny);
 }
 
 static int
