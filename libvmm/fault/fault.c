@@ -67,6 +67,12 @@ fault_ftruncate(int fd, off_t len)
 	return vmm_fault() ? -1 : ftruncate(fd, len);
 }
 
+off_t
+fault_lseek(int fd, off_t off, int whence)
+{
+	return vmm_fault() ? -1 : lseek(fd, off, whence);
+}
+
 int
 fault_memfd_create(const char *name, unsigned int flags)
 {
