@@ -67,6 +67,12 @@ fault_ftruncate(int fd, off_t len)
 	return vmm_fault() ? -1 : ftruncate(fd, len);
 }
 
+off_t
+fault_lseek(int fd, off_t off, int whence)
+{
+	return vmm_fault() ? -1 : lseek(fd, off, whence);
+}
+
 int
 fault_memfd_create(const char *name, unsigned int flags)
 {
@@ -107,6 +113,12 @@ ssize_t
 fault_write(int fd, const void *buf, size_t len)
 {
 	return vmm_fault() ? -1 : write(fd, buf, len);
+}
+
+off_t
+fault_lseek(int fd, off_t off, int whence)
+{
+	return vmm_fault() ? -1 : lseek(fd, off, whence);
 }
 
 ssize_t

@@ -122,7 +122,7 @@ expect 'without a terminal there is no progress' \
 rm "$work/out/l.core"
 script -qec "$VMCTL dump large $work/out/l.core" "$work/pty" >/dev/null 2>&1
 expect 'with one there is' sh -c "tr '\r' '\n' <'$work/pty' |
-    grep -qE '^[0-9.]+[MG] of 512M, [0-9]+%, [0-9.]+[KMG]/s'"
+    grep -qE '^[0-9.]+[BM] of 512M, [0-9]+%, [0-9.]+[BKMG]/s'"
 expect 'and the end' grep -q 'dumped vm .* to .*, 512M in ' "$work/pty"
 rm "$work/out/l.core"
 expect 'the guest goes on' alive large

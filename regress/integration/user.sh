@@ -40,7 +40,9 @@ expect 'a tap is refused, and says why' sh -c \
     "! $VMCTL start -m 64M -b $elf -i 1 -N tap tapped >$work/out 2>&1 && \
     grep -qiE 'tap|CAP_NET_ADMIN|permi|root' $work/out"
 expect 'vmctl stop -w' ctl stop -w mine
+words=
 expect 'a VM with a debugger' start mine 1 -g run
+console_open mine
 expect 'whose socket is the user'"'"'s alone' \
     [ "$(stat -c '%a %u' "$work/vmd.gdb/mine")" = "600 $(id -u)" ]
 expect 'in a folder of the same' \

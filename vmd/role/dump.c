@@ -62,7 +62,7 @@ dump_ring(struct dump *d)
 /* What vm_dump() tells the thread: with 0 bytes done the registers are read. */
 struct dump_report {
 	struct dump *dump;
-	int64_t rung_ms;
+	int64_t rung_ms; /* 0: not yet */
 };
 
 static int
@@ -103,7 +103,7 @@ dump_check(int fd)
 static int
 dump_write(struct dump *d, int fd)
 {
-	struct dump_report report = { .dump = d, .rung_ms = dump_now_ms() };
+	struct dump_report report = { .dump = d };
 	const struct vm_dump_params params = { .size = sizeof(params),
 		.vmcoreinfo = d->note,
 		.vmcoreinfo_len = d->note_len,
