@@ -63,7 +63,7 @@ LDFLAGS_ALL = $(LDHARDEN) $(SANFLAGS) $(LDFLAGS)
 FLOORS = compat libvmm vmd/net vmd/image vmd/jail vmd/ipc vmd/pci vmd/boot \
 	vmd/chip vmd/dev vmd/conf vmd/role
 srcs = $(wildcard $(1)/*.c) $(if $(filter libvmm,$(1)),$(wildcard $(addsuffix /*.c,$(LIBVMM_PARTS))))
-LIBVMM_PARTS = libvmm/kvm libvmm/gdb $(if $(FAULT),libvmm/fault)
+LIBVMM_PARTS = libvmm/kvm libvmm/gdb libvmm/vfio $(if $(FAULT),libvmm/fault)
 objs = $(patsubst %.c,$(O)/%.o,$(call srcs,$(1)))
 archive = $(O)/$(subst /,-,$(1)).a
 LIBS = $(foreach f,$(FLOORS),$(call archive,$(f)))

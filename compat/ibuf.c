@@ -12,6 +12,23 @@
 #include <string.h>
 #include <unistd.h>
 
+static void (*on_close)(int fd);
+
+void
+ibuf_on_close(void (*fn)(int fd))
+{
+	on_close = fn;
+}
+
+void
+ibuf_close(int fd)
+{
+	if (on_close != NULL)
+		on_close(fd);
+	else
+		close(fd);
+}
+
 struct ibuf *
 ibuf_open(size_t len)
 {
@@ -47,7 +64,7 @@ ibuf_free(struct ibuf *buf)
 	if (buf == NULL || buf->view)
 		return;
 	if (buf->fd != -1)
-		close(buf->fd);
+		ibuf_close(buf->fd);
 	if (buf->buf != NULL)
 		explicit_bzero(buf->buf, buf->size);
 	free(buf->buf);
@@ -378,6 +395,6 @@ void
 ibuf_fd_set(struct ibuf *buf, int fd)
 {
 	if (buf->fd != -1)
-		close(buf->fd);
+		ibuf_close(buf->fd);
 	buf->fd = fd;
 }

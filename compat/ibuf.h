@@ -36,6 +36,13 @@ struct ibuf *ibuf_dynamic(size_t len, size_t max);
  * memory of a view stays. */
 void ibuf_free(struct ibuf *);
 
+/*
+ * How descriptors that nobody wants are closed, in this process; fn takes them.
+ * NULL, the default: by close(2), which may wait for a file system.
+ */
+void ibuf_on_close(void (*fn)(int fd));
+void ibuf_close(int fd);
+
 /* Makes *buf, in the caller's memory, a view of data; borrows data, which must
  * outlive it.  Nothing can be added to a view. */
 void ibuf_from_buffer(struct ibuf *buf, void *data, size_t len);

@@ -101,7 +101,7 @@ static void
 imsgbuf_drop_rfd(struct imsgbuf *imsgbuf)
 {
 	if (imsgbuf->rfd != -1)
-		close(imsgbuf->rfd);
+		ibuf_close(imsgbuf->rfd);
 	imsgbuf->rfd = -1;
 }
 
@@ -144,7 +144,7 @@ imsg_control_fd(struct msghdr *msg)
 			if (first == -1)
 				first = fd;
 			else
-				close(fd);
+				ibuf_close(fd);
 		}
 	}
 	return first;
@@ -261,7 +261,7 @@ imsgbuf_read(struct imsgbuf *imsgbuf)
 		}
 	}
 	if (fd != -1)
-		close(fd);
+		ibuf_close(fd);
 	if (r == -1)
 		errno = imsgbuf->rerror;
 	return r;

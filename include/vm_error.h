@@ -45,6 +45,12 @@
 	X(FILE_CORRUPT, 1, "is damaged")                                      \
 	X(FILE_TOO_BIG, 1, "does not fit into the VM's memory")               \
 	X(FIRMWARE_MISSING, 1, "is missing: install the package seabios")     \
+	X(FILE_WRITE, 1, "cannot be written")                                 \
+	X(FILE_OWNER, 1, "belongs to neither root nor the owner of the VM")   \
+	X(FILE_UNNAMED, 1,                                                    \
+	    "is on a file system that has no files without a name")           \
+	X(DUMPING, 0, "a dump of this VM is being written already")           \
+	X(CANCELLED, 0, "cancelled")                                          \
 	X(TAP_BUSY, 0, "tap interface is in use")                             \
 	X(TAP_FAILED, 0, "cannot make the tap interface")                     \
 	X(TAP_NEEDS_ROOT, 0,                                                  \
@@ -78,7 +84,9 @@ enum vm_error { VM_ERRORS(VM_ERROR_ENUM) VM_ERROR__COUNT };
 	X(TTY_WATCH, "console watch") \
 	X(RING, "console ring")       \
 	X(GDB, "debugger's socket")   \
-	X(KVM, "/dev/kvm")
+	X(KVM, "/dev/kvm")            \
+	X(DUMP, "dump")               \
+	X(CRASH, "crash dump folder")
 
 #define VM_FILE_ENUM(name, text) VM_FILE_##name,
 enum vm_file { VM_FILES(VM_FILE_ENUM) VM_FILE__COUNT };

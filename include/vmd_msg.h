@@ -68,6 +68,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_WAIT, MSG_UP, S(msg_vm_target), 0, FD_NONE)                       \
 	X(VM_PAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)          \
 	X(VM_UNPAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)        \
+	X(VM_DUMP, MSG_UP | MSG_TO_VM, S(msg_vm_ask), 0, FD_MUST)              \
 	X(VM_GDB, MSG_UP, S(msg_vm_target), 0, FD_NONE)                        \
 	X(VM_STATS, MSG_UP | MSG_TO_VM, S(msg_vm_ask), 0, FD_NONE)             \
 	X(STATUS, MSG_UP, 0, 0, FD_NONE)                                       \
@@ -83,6 +84,8 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(STATUS_END, MSG_DOWN, 0, 0, FD_NONE)                                 \
 	X(STATS_ROW, MSG_FROM_VM | MSG_DOWN | MSG_PART, S(msg_stats_row), 0,   \
 	    FD_NONE)                                                           \
+	X(VM_PROGRESS, MSG_FROM_VM | MSG_DOWN | MSG_PART, S(msg_vm_progress),  \
+	    0, FD_NONE)                                                        \
 	/* Between the daemon's processes. */                                  \
 	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open),          \
 	    VMD_GROUPS_MAX * 4, FD_NONE)                                       \
@@ -98,6 +101,8 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_READY, MSG_FROM_VM, S(msg_result), VMD_DETAIL_MAX, FD_NONE)       \
 	X(VM_STATE, MSG_FROM_VM, S(msg_vm_state), 0, FD_NONE)                  \
 	X(VM_ANSWER, MSG_FROM_VM, S(msg_vm_answer), VMD_DETAIL_MAX, FD_NONE)   \
+	X(VM_CANCEL, MSG_TO_VM, S(msg_vm_cancel), 0, FD_NONE)                  \
+	X(VM_DUMPED, MSG_FROM_VM, S(msg_vm_dumped), 0, FD_NONE)                \
 	X(VM_EXITING, MSG_EDGE(VM, VMM), S(msg_vm_exited), VMD_DETAIL_MAX,     \
 	    FD_NONE)                                                           \
 	X(VM_EXITED, MSG_EDGE(VMM, PARENT), S(msg_vm_exited), VMD_DETAIL_MAX,  \
@@ -199,6 +204,26 @@ struct msg_vm_answer {
 	uint32_t sys_errno; /* 0: none */
 };
 
+/* A client has gone: what it asked needs no answer, but it gets its end. */
+struct msg_vm_cancel {
+	uint32_t client;
+};
+
+/* How far a dump is, in bytes of guest memory. */
+struct msg_vm_progress {
+	uint32_t client;
+	uint32_t spare;
+	uint64_t done;
+	uint64_t total;
+};
+
+/* The guest has crashed and the dump of that is complete, or is not; the VM
+ * process ends next. */
+struct msg_vm_dumped {
+	uint32_t sys_errno; /* 0: it is complete */
+	uint32_t ms; /* how long it took */
+};
+
 /* What a counter counts. */
 enum stats_unit {
 	STATS_COUNT,
@@ -289,7 +314,8 @@ struct msg_vm_state {
 enum vm_end {
 	END_POWEROFF, /* the guest switched itself off */
 	END_REBOOT, /* the guest asked for a reset */
-	END_CRASH, /* triple fault, or what KVM cannot go on from */
+	END_FAULT, /* a triple fault, which resets a PC */
+	END_CRASH, /* what KVM cannot go on from */
 	END_FORCED, /* vmctl stop -f, or the end of the daemon */
 	END_FAILED, /* never came up */
 	END_DIED /* the process ended without a word */

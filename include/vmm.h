@@ -5,7 +5,7 @@
  * and calls nobody back, but for what a call was given to call meanwhile.  Its
  * parts, included here: vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h,
  * vmm_reg.h, vmm_snapshot.h, vmm_state.h, vmm_stats.h; on their own:
- * vmm_dump.h, vmm_gdb.h.
+ * vmm_dump.h, vmm_gdb.h, vmm_pptdev.h.
  *
  * Every function that returns int returns 0, or -1 with errno set, unless it
  * says otherwise; every function that returns a pointer returns NULL with
@@ -128,7 +128,7 @@ int vm_create(int kvm_fd, const struct vm_params *params, struct vm **vmp);
 int vm_open(
     int kvm_fd, int vm_fd, const struct vm_params *params, struct vm **vmp);
 
-/* Takes the VM: closes its vCPUs and memory.  NULL is allowed. */
+/* Takes the VM: closes its vCPUs, devices and memory.  NULL is allowed. */
 void vm_destroy(struct vm *vm);
 
 /*

@@ -70,6 +70,8 @@ struct vmm_backend {
 	int (*routes_set)(struct vm *vm, const struct route_table *routes);
 	int (*ioeventfd)(
 	    struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
+	/* A VFIO group of the guest's devices; no error if it need not know. */
+	int (*vfio_group)(struct vm *vm, int group_fd, bool add);
 
 	/* fd -1 makes a vCPU, else that one is taken. */
 	int (*vcpu_open)(struct vcpu *vcpu, int fd);

@@ -22,6 +22,8 @@
 #include "stats.h"
 #include "vmm.h"
 
+struct vfio;
+
 struct vm {
 	const struct vmm_backend *be;
 	void *priv; /* the backend's */
@@ -43,6 +45,7 @@ struct vm {
 	bool has_saved_clock;
 	uint64_t saved_clock; /* of the last vm_set_chips(), in ns */
 	_Atomic(struct vcpu *) vcpus[VMM_MAX_VCPUS];
+	struct vfio *vfio; /* of assigned devices; NULL: none */
 	_Atomic(struct stats_table *) stats[2]; /* of the VM, of its vCPUs */
 	atomic_bool stats_time;
 };

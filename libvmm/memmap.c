@@ -93,7 +93,7 @@ memmap_covers(const struct memmap *map, uint64_t gpa, uint64_t len, bool write)
 
 	while (len > 0) {
 		r = memmap_find(map, gpa);
-		if (r == NULL)
+		if (r == NULL || r->device)
 			return EFAULT;
 		if (write && !r->host_write)
 			return EACCES;

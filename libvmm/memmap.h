@@ -32,7 +32,8 @@ struct memmap_region {
 	enum memmap_backing backing;
 	bool host_write; /* the host's view can be written */
 	bool ram;
-	bool borrowed; /* host belongs to a named segment */
+	bool borrowed; /* host belongs to a named segment or a device */
+	bool device; /* a BAR: neither for copies nor for DMA */
 	bool dirty_log; /* the backend notes the guest's writes */
 };
 

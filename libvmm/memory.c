@@ -18,6 +18,7 @@
 #include "handle.h"
 #include "memory.h"
 #include "snapshot.h"
+#include "vfio/pptdev.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U /* Linux 6.3 */
@@ -94,6 +95,48 @@ memory_host_map(
 	return p;
 }
 
+/* Gives a checked region to the guest and to its devices, if it has any. */
+static int
+memory_enter(struct vm *vm, struct memmap_region *r)
+{
+	int err;
+
+	r->slot = memmap_free_slot(&vm->map);
+	if (vm->be->slot_set(vm, r) == -1)
+		return -1;
+	if (vfio_dma_map(vm, r) == -1) {
+		err = errno;
+		(void)vm->be->slot_clear(vm, r);
+		errno = err;
+		return -1;
+	}
+	if ((r->prot & VMM_PROT_WRITE) == 0)
+		atomic_fetch_add(&vm->readonly, 1);
+	memmap_add(&vm->map, r);
+	return 0;
+}
+
+/* Takes it from both, or from none. */
+static int
+memory_leave(struct vm *vm, const struct memmap_region *r)
+{
+	bool readonly = (r->prot & VMM_PROT_WRITE) == 0;
+	int err;
+
+	if (vfio_dma_unmap(vm, r) == -1)
+		return -1;
+	if (vm->be->slot_clear(vm, r) == -1) {
+		err = errno;
+		(void)vfio_dma_map(vm, r);
+		errno = err;
+		return -1;
+	}
+	memmap_remove(&vm->map, r);
+	if (readonly)
+		atomic_fetch_sub(&vm->readonly, 1);
+	return 0;
+}
+
 int
 memory_add(struct vm *vm, struct memmap_region *r, int fd)
 {
@@ -110,17 +153,13 @@ memory_add(struct vm *vm, struct memmap_region *r, int fd)
 		if (r->host == NULL)
 			return -1;
 	}
-	r->slot = memmap_free_slot(&vm->map);
-	if (vm->be->slot_set(vm, r) == -1) {
+	if (memory_enter(vm, r) == -1) {
 		err = errno;
 		if (!r->borrowed)
 			munmap(r->host, r->len);
 		errno = err;
 		return -1;
 	}
-	if ((r->prot & VMM_PROT_WRITE) == 0)
-		atomic_fetch_add(&vm->readonly, 1);
-	memmap_add(&vm->map, r);
 	return 0;
 }
 
@@ -129,14 +168,44 @@ memory_drop(struct vm *vm, const struct memmap_region *r)
 {
 	struct memmap_region gone = *r;
 
-	if (vm->be->slot_clear(vm, r) == -1)
+	if (memory_leave(vm, r) == -1)
 		return -1;
-	memmap_remove(&vm->map, r);
-	if ((gone.prot & VMM_PROT_WRITE) == 0)
-		atomic_fetch_sub(&vm->readonly, 1);
 	if (!gone.borrowed)
 		munmap(gone.host, gone.len);
 	return 0;
+}
+
+int
+memory_add_device(
+    struct vm *vm, uint64_t gpa, uint64_t len, uint8_t *host, bool write)
+{
+	struct memmap_region r = { .gpa = gpa,
+		.len = len,
+		.host = host,
+		.prot = VMM_PROT_READ | (write ? VMM_PROT_WRITE : 0),
+		.backing = MEMMAP_DEVICE,
+		.borrowed = true,
+		.device = true };
+	int rc;
+
+	pthread_mutex_lock(&vm->lock);
+	rc = memory_add(vm, &r, -1);
+	pthread_mutex_unlock(&vm->lock);
+	return rc;
+}
+
+int
+memory_drop_device(struct vm *vm, uint64_t gpa)
+{
+	const struct memmap_region *r;
+	int rc = 0;
+
+	pthread_mutex_lock(&vm->lock);
+	r = memmap_find(&vm->map, gpa);
+	if (r != NULL && r->device && r->gpa == gpa)
+		rc = memory_leave(vm, r);
+	pthread_mutex_unlock(&vm->lock);
+	return rc;
 }
 
 int
@@ -336,7 +405,7 @@ vm_unmap_memory(struct vm *vm, uint64_t gpa, uint64_t len)
 	}
 	pthread_mutex_lock(&vm->lock);
 	r = memmap_find(&vm->map, gpa);
-	if (r == NULL || r->gpa != gpa || r->len != len || r->ram)
+	if (r == NULL || r->gpa != gpa || r->len != len || r->ram || r->device)
 		errno = ENOENT;
 	else
 		rc = memory_drop(vm, r);
@@ -352,7 +421,7 @@ vm_map_gpa(struct vm *vm, uint64_t gpa, size_t len)
 
 	pthread_mutex_lock(&vm->lock);
 	r = memmap_find(&vm->map, gpa);
-	if (r != NULL && len <= r->gpa + r->len - gpa)
+	if (r != NULL && !r->device && len <= r->gpa + r->len - gpa)
 		p = r->host + (gpa - r->gpa);
 	pthread_mutex_unlock(&vm->lock);
 	if (p == NULL)

@@ -30,4 +30,13 @@ int memory_add(struct vm *vm, struct memmap_region *r, int fd);
 /* Makes existing host memory as flags say, which was as old says. */
 int memory_keep(void *host, uint64_t len, unsigned int flags, unsigned int old);
 
+/*
+ * A part of a device's BAR as memory of the guest; host stays the caller's.
+ * _drop takes back what starts at gpa, if there is any: once it returns -1,
+ * host is vm_destroy()'s to unmap.
+ */
+int memory_add_device(
+    struct vm *vm, uint64_t gpa, uint64_t len, uint8_t *host, bool write);
+int memory_drop_device(struct vm *vm, uint64_t gpa);
+
 #endif /* MEMORY_H */

@@ -22,6 +22,8 @@ vm_get_memory_seg(struct vm *vm, uint64_t gpa, struct vm_memory_seg *segment)
 
 	pthread_mutex_lock(&vm->lock);
 	r = memmap_find(&vm->map, gpa);
+	if (r != NULL && r->device)
+		r = NULL;
 	if (r != NULL)
 		*segment = (struct vm_memory_seg) { .gpa = r->gpa,
 			.len = r->len,
@@ -47,7 +49,7 @@ vm_rev_map_gpa(struct vm *vm, const void *host, uint64_t *gpa)
 	pthread_mutex_lock(&vm->lock);
 	for (i = 0; i < vm->map.count && rc == -1; i++) {
 		r = &vm->map.region[i];
-		if (at < (uintptr_t)r->host ||
+		if (r->device || at < (uintptr_t)r->host ||
 		    at - (uintptr_t)r->host >= r->len)
 			continue;
 		*gpa = r->gpa + (at - (uintptr_t)r->host);

@@ -40,6 +40,9 @@ static const char *const own_exits[VM_EXIT_MAX] = {
 	[VM_EXIT_IRQ_WINDOW] = "irq_window",
 	[VM_EXIT_INTERNAL_ERROR] = "internal_error",
 	[VM_EXIT_FAIL_ENTRY] = "fail_entry",
+	[VM_EXIT_DEADLINE] = "deadline",
+	[VM_EXIT_ACCESS] = "access",
+	[VM_EXIT_SUSPENDED] = "suspended",
 	[VM_EXIT_UNKNOWN] = "unknown",
 };
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "vfio/pptdev.h"
 
 static int
 vm_params_check(const struct vm_params *p)
@@ -35,7 +36,8 @@ vm_free(struct vm *vm, bool close_fd)
 	/* The VM first: unmapping memory that it knows costs it more. */
 	vm->be->vm_destroy(vm, close_fd);
 	for (i = 0; i < vm->map.count; i++)
-		if (!vm->map.region[i].borrowed)
+		/* A device's is here only when it could not be taken back. */
+		if (!vm->map.region[i].borrowed || vm->map.region[i].device)
 			munmap(vm->map.region[i].host, vm->map.region[i].len);
 	devmem_free_all(vm);
 	if (vm->memory_fd != -1)
@@ -108,6 +110,8 @@ vm_destroy(struct vm *vm)
 		return;
 	for (i = 0; i < VMM_MAX_VCPUS; i++)
 		vcpu_close(atomic_load(&vm->vcpus[i]));
+	while (vm->vfio != NULL)
+		vm_unassign_pptdev(vm->vfio->devices);
 	vm_free(vm, true);
 }
 

@@ -34,7 +34,7 @@ $(O)/gen/guest_gdb.bin: $(O)/gen/guest_gdb.elf
 
 # A guest of ours: linked flat at 0x1000, carried in its test as the array guest_NAME.
 GUEST_HEADERS = $(patsubst regress/guest/%.S,$(O)/gen/guest_%.h,$(wildcard regress/guest/*.S))
-$(O)/gen/guest_%.bin: regress/guest/%.S
+$(O)/gen/guest_%.bin: regress/guest/%.S regress/guest/chips.inc
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
 	$(Q)$(CC) -nostdlib -static -Wl,-Ttext=0x1000 -Wl,--build-id=none \
@@ -129,7 +129,7 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 	@regress/suite library
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
-TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_virtq guest/g_blk guest/g_cancel \
+TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_closer unit/t_virtq guest/g_blk guest/g_cancel \
 	guest/g_cpuset guest/g_deadline guest/g_debugger guest/g_gdb guest/g_irq \
 	guest/g_notify guest/g_smp guest/g_stats guest/g_vcpus)
 tsan-programs: $(TSAN)

@@ -92,7 +92,7 @@ gdb_asker(const struct request *request, struct client *client, int fd)
 	char path[VMD_GDB_MAX + 1];
 	size_t len;
 
-	if (confine_enter(CONFINE_NOTHING) == -1)
+	if (confine_enter(CONFINE_NOTHING, -1) == -1)
 		warn("cannot confine itself");
 	if (gdb_ask(request, client, path) == -1)
 		_exit(1);
@@ -157,7 +157,7 @@ gdb_run(struct request *request, struct client *client)
 		return gdb_execute(path);
 	}
 	/* main() left it open in case of -x. */
-	if (confine_enter(CONFINE_NOTHING) == -1)
+	if (confine_enter(CONFINE_NOTHING, -1) == -1)
 		warn("cannot confine itself");
 	if (gdb_ask(request, client, path) == -1)
 		return 1;

@@ -26,6 +26,15 @@ static const struct command commands[] = {
 	    .run = console_run,
 	},
 	{
+	    .name = "dump",
+	    .args = "[-f] id file",
+	    .help = "Write the memory and registers of a VM into a core file.",
+	    .needs = NEEDS_SOCKET,
+	    .files = CONFINE_MAKE,
+	    .parse = dump_parse,
+	    .run = dump_run,
+	},
+	{
 	    .name = "gdb",
 	    .args = "[-x] id",
 	    .help = "Say how gdb reaches a VM, or run it.",

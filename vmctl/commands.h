@@ -14,6 +14,7 @@
 #include "vmd_msg.h"
 
 struct client;
+struct dumpfile;
 struct start;
 
 /* A command line, taken apart by the parse function of its row. */
@@ -27,6 +28,8 @@ struct request {
 	bool running; /* status -r */
 	uint32_t flags; /* STOP_*, RESET_* or the level of log */
 	struct start *start; /* of start; owned */
+	struct dumpfile *dump; /* of dump; owned */
+	int dir_fd; /* borrowed: the folder of CONFINE_MAKE, else -1 */
 	const char *word; /* of help: the command asked about */
 };
 
@@ -72,6 +75,11 @@ int log_run(struct request *request, struct client *client);
 int reload_run(struct request *request, struct client *client);
 int reset_parse(struct request *request, int argc, char *argv[]);
 int reset_run(struct request *request, struct client *client);
+/* cmd_dump.c */
+int dump_parse(struct request *request, int argc, char *argv[]);
+int dump_run(struct request *request, struct client *client);
+/* Without a dump that was completed, no file is left.  NULL is accepted. */
+void dump_free(struct dumpfile *file);
 /* cmd_gdb.c */
 int gdb_parse(struct request *request, int argc, char *argv[]);
 int gdb_run(struct request *request, struct client *client);

@@ -19,6 +19,8 @@
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define WRITE LANDLOCK_ACCESS_FS_WRITE_FILE
 #define IOCTL_DEVICE (1ULL << 15)
+/* A regular file gets a name in the folder, or another one. */
+#define MAKE (LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
 struct ruleset {
 	uint64_t files;
@@ -57,43 +59,54 @@ static const struct {
 	/* The leak check reads what it looks for from here. */
 	{ CONFINE_NOTHING, "/proc", READ },
 	{ CONFINE_TERMINALS, "/proc", READ },
+	{ CONFINE_MAKE, "/proc", READ },
 #endif
 };
 
 static int
-rule_add(int ruleset, const char *path, uint64_t access)
+rule_add(int ruleset, int fd, uint64_t access)
 {
-	struct landlock_path_beneath_attr attr = { .allowed_access = access };
-	int r, error;
+	const struct landlock_path_beneath_attr attr = {
+		.allowed_access = access, .parent_fd = fd
+	};
 
-	attr.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (attr.parent_fd == -1)
-		return errno == ENOENT ? 0 : -1;
-	r = (int)syscall(SYS_landlock_add_rule, ruleset,
+	return (int)syscall(SYS_landlock_add_rule, ruleset,
 	    LANDLOCK_RULE_PATH_BENEATH, &attr, 0);
+}
+
+static int
+rule_add_path(int ruleset, const char *path, uint64_t access)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC), r, error;
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	r = rule_add(ruleset, fd, access);
 	error = errno;
-	close(attr.parent_fd);
+	close(fd);
 	errno = error;
 	return r;
 }
 
 static int
-rules_apply(int ruleset, int version, enum confine_files files)
+rules_apply(int ruleset, int version, enum confine_files files, int dir_fd)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].files == files &&
-		    rule_add(ruleset, rules[i].path,
+		    rule_add_path(ruleset, rules[i].path,
 			rules[i].access & versions[version].files) == -1)
 			return -1;
+	if (files == CONFINE_MAKE && rule_add(ruleset, dir_fd, MAKE) == -1)
+		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return -1;
 	return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 }
 
 int
-confine_enter(enum confine_files files)
+confine_enter(enum confine_files files, int dir_fd)
 {
 	int version, ruleset, r, error;
 
@@ -107,7 +120,7 @@ confine_enter(enum confine_files files)
 	    ruleset_size(version), 0);
 	if (ruleset == -1)
 		return -1;
-	r = rules_apply(ruleset, version, files);
+	r = rules_apply(ruleset, version, files, dir_fd);
 	error = errno;
 	close(ruleset);
 	errno = error;

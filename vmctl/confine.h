@@ -11,15 +11,17 @@ enum confine_files {
 	CONFINE_NOTHING, /* none */
 	CONFINE_TERMINALS, /* pseudo terminals, below /dev/pts */
 	CONFINE_READ, /* any, to read: names of users may come from anywhere */
+	CONFINE_MAKE, /* none, but one folder gets a file that is open */
 	CONFINE_LATER /* the command confines itself: it may start a program */
 };
 
 /*
  * Gives up, for good, all other files, running programs, TCP, and signals to
  * and abstract sockets of others, as far as the kernel's Landlock knows them.
+ * dir_fd (borrowed) is the folder of CONFINE_MAKE, else -1.
  * Returns the version of Landlock, 0 where the kernel has none, or -1 with
  * errno.
  */
-int confine_enter(enum confine_files files);
+int confine_enter(enum confine_files files, int dir_fd);
 
 #endif /* CONFINE_H */

@@ -28,13 +28,13 @@ flush_output(int status)
 }
 
 static void
-confine(enum confine_files files, bool verbose)
+confine(const struct request *request, bool verbose)
 {
 	int version;
 
-	if (files == CONFINE_LATER)
+	if (request->command->files == CONFINE_LATER)
 		return;
-	version = confine_enter(files);
+	version = confine_enter(request->command->files, request->dir_fd);
 	if (version == -1)
 		warn("cannot confine itself");
 	else if (verbose)
@@ -56,7 +56,7 @@ run(struct request *request, const char *socket_path, bool verbose)
 	}
 	if (client_open(&client, path, verbose) == -1)
 		return 1;
-	confine(request->command->files, verbose);
+	confine(request, verbose);
 	status = request->command->run(request, &client);
 	client_close(&client);
 	return status;
@@ -65,7 +65,7 @@ run(struct request *request, const char *socket_path, bool verbose)
 int
 main(int argc, char *argv[])
 {
-	struct request request = { .command = NULL };
+	struct request request = { .command = NULL, .dir_fd = -1 };
 	const char *socket_path = NULL, *reason;
 	bool verbose = false;
 	int ch, status;
@@ -97,5 +97,6 @@ main(int argc, char *argv[])
 	if (request.command->parse(&request, argc, argv) == 0)
 		status = run(&request, socket_path, verbose);
 	start_free(request.start);
+	dump_free(request.dump);
 	return flush_output(status);
 }

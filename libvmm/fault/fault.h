@@ -44,7 +44,6 @@ ssize_t fault_read(int fd, void *buf, size_t len);
 ssize_t fault_pread(int fd, void *buf, size_t len, off_t off);
 ssize_t fault_write(int fd, const void *buf, size_t len);
 ssize_t fault_pwrite(int fd, const void *buf, size_t len, off_t off);
-off_t fault_lseek(int fd, off_t off, int whence);
 void *fault_mmap(
     void *addr, size_t len, int prot, int flags, int fd, off_t off);
 int fault_timer_create(clockid_t clock, struct sigevent *event, timer_t *timer);
@@ -75,7 +74,6 @@ void *fault_realloc(void *old, size_t len);
 #define pread fault_pread
 #define write fault_write
 #define pwrite fault_pwrite
-#define lseek(fd, off, whence) fault_lseek(fd, off, whence)
 #define mmap(addr, len, prot, flags, fd, off) \
 	fault_mmap(addr, len, prot, flags, fd, off)
 #define malloc(len) fault_malloc(len)

@@ -61,6 +61,9 @@
  *	KVM_CHECK_EXTENSION; fstat ftruncate pwrite64 or write on the dump's
  *	descriptor; lseek on the RAM's; brk mmap munmap (malloc)
  *
+ * Devices of the host (vmm_pptdev.h): ioctl on the VM: KVM_CREATE_DEVICE; on
+ *	what it makes: KVM_SET_DEVICE_ATTR; the rest is in libvmm/vfio/pptdev.h
+ *
  * End (vm_destroy): munmap, close
  */
 #ifndef KVM_H
@@ -92,6 +95,7 @@ struct vmm_pending;
 struct kvm_vm {
 	int fd;
 	size_t run_size; /* of the shared page(s) of a vCPU */
+	int vfio_fd; /* KVM's pseudo device for groups; -1: not made */
 	int stats_fd; /* owned; see kvm_stats_open() */
 	uint32_t stats_offset[2]; /* of the values: the VM's, a vCPU's */
 };
@@ -124,6 +128,7 @@ int kvm_irq_irqfd(
 int kvm_irq_routes_set(struct vm *vm, const struct route_table *routes);
 int kvm_irq_ioeventfd(
     struct vm *vm, int fd, const struct vm_ioevent *event, bool add);
+int kvm_vfio_group(struct vm *vm, int group_fd, bool add);
 int kvm_vcpu_open(struct vcpu *vcpu, int fd);
 void kvm_vcpu_close(struct vcpu *vcpu, bool close_fd);
 int kvm_run_vcpu(struct vcpu *vcpu, struct vm_exit *exit);

@@ -30,6 +30,7 @@ const struct vmm_backend vmm_backend_kvm = {
 	.irqfd = kvm_irq_irqfd,
 	.routes_set = kvm_irq_routes_set,
 	.ioeventfd = kvm_irq_ioeventfd,
+	.vfio_group = kvm_vfio_group,
 	.vcpu_open = kvm_vcpu_open,
 	.vcpu_close = kvm_vcpu_close,
 	.vcpu_run = kvm_run_vcpu,

@@ -61,7 +61,7 @@ kvm_vm_create(struct vm *vm, int fd, int vm_fd)
 	kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return -1;
-	kv->fd = -1;
+	kv->fd = kv->vfio_fd = -1;
 	size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(struct kvm_run)) {
 		if (size >= 0)
@@ -94,6 +94,8 @@ kvm_vm_destroy(struct vm *vm, bool close_fd)
 {
 	struct kvm_vm *kv = vm->priv;
 
+	if (kv->vfio_fd != -1)
+		close(kv->vfio_fd);
 	kvm_stats_close(kv->stats_fd);
 	if (close_fd)
 		close(kv->fd);

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bare_vcpu.h"
 #include "measure.h"
 
 #define BARE_ENTRY 0x1000
@@ -62,8 +63,6 @@ bare_open(int kvm, struct bare *b)
 		    BARE_LEAVES * sizeof(struct kvm_cpuid_entry2)];
 	} cpuid;
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
-	struct kvm_regs regs = { .rip = BARE_ENTRY, .rflags = 2 };
-	struct kvm_sregs s;
 
 	cpuid.head.nent = BARE_LEAVES;
 	b->vm = ioctl(kvm, KVM_CREATE_VM, 0);
@@ -77,16 +76,7 @@ bare_open(int kvm, struct bare *b)
 	b->vcpu = ioctl(b->vm, KVM_CREATE_VCPU, 0);
 	if (b->vcpu == -1 || ioctl(b->vcpu, KVM_SET_CPUID2, &cpuid.head) == -1)
 		die("bare vCPU");
-	b->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	b->run = mmap(
-	    NULL, b->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, b->vcpu, 0);
-	if (b->run == MAP_FAILED || ioctl(b->vcpu, KVM_GET_SREGS, &s) == -1)
-		die("bare vCPU");
-	s.cs.base = 0;
-	s.cs.selector = 0;
-	if (ioctl(b->vcpu, KVM_SET_SREGS, &s) == -1 ||
-	    ioctl(b->vcpu, KVM_SET_REGS, &regs) == -1)
-		die("bare vCPU");
+	b->run = bare_vcpu_ready(kvm, b->vcpu, BARE_ENTRY, &b->run_size);
 }
 
 /* Runs to the port write. */

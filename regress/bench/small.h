@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bare_vcpu.h"
 #include "measure.h"
 #include "vmm.h"
 
@@ -78,8 +79,6 @@ small_bare_open(int kvm, struct small_bare *b, const void *code, size_t len)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size =
 							SMALL_MEMORY };
-	struct kvm_regs regs = { .rip = SMALL_ENTRY, .rflags = 2 };
-	struct kvm_sregs s;
 
 	b->vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	b->mem = mmap(NULL, SMALL_MEMORY, PROT_READ | PROT_WRITE,
@@ -92,16 +91,7 @@ small_bare_open(int kvm, struct small_bare *b, const void *code, size_t len)
 	    (b->vcpu = ioctl(b->vm, KVM_CREATE_VCPU, 0)) == -1)
 		die("bare vCPU");
 	small_bare_cpuid(kvm, b->vcpu);
-	b->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	b->run = mmap(
-	    NULL, b->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, b->vcpu, 0);
-	if (b->run == MAP_FAILED || ioctl(b->vcpu, KVM_GET_SREGS, &s) == -1)
-		die("bare vCPU");
-	s.cs.base = 0;
-	s.cs.selector = 0;
-	if (ioctl(b->vcpu, KVM_SET_SREGS, &s) == -1 ||
-	    ioctl(b->vcpu, KVM_SET_REGS, &regs) == -1)
-		die("bare vCPU");
+	b->run = bare_vcpu_ready(kvm, b->vcpu, SMALL_ENTRY, &b->run_size);
 }
 
 static inline void

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "dev/blk.h"
+#include "quiet.h"
 #include "ring_input.h"
 
 #define DISK (64 * 512)
@@ -19,37 +20,20 @@ static struct blk *blk;
 static int disk;
 
 static void
-gone(void *arg)
-{
-	(void)arg;
-	abort();
-}
-
-static void
-silence(enum log_level level, const char *process, const char *line, void *arg)
-{
-	(void)level;
-	(void)process;
-	(void)line;
-	(void)arg;
-}
-
-static void
 setup(void)
 {
 	struct msg_device_start start = { .kind = DEVICE_BLK };
 	struct image image;
 	int link;
 
-	log_init("fuzz", LOG_TO_STDERR);
-	log_set_sink(silence, NULL);
+	quiet_log();
 	disk = memfd_create("disk", MFD_CLOEXEC);
 	if (ftruncate(disk, DISK) == -1 ||
 	    image_open_raw(&image, disk, false) == -1 ||
 	    (loop = loop_new(NULL)) == NULL ||
 	    (blk = blk_new(&image, loop, NULL)) == NULL ||
 	    (link = driver_open()) == -1 ||
-	    blk_start(blk, link, &start, gone, NULL) == -1)
+	    blk_start(blk, link, &start, ring_gone, NULL) == -1)
 		abort();
 	driver_start(loop, 0, RING_SIZE);
 }

@@ -14,9 +14,9 @@
 #include "chip/rtc.h"
 #include "chip/uart.h"
 #include "fake_host.h"
-#include "ipc/log.h"
 #include "pc.h"
 #include "pci/virtio_pci.h"
+#include "quiet.h"
 
 #define MEMORY (4U << 20)
 #define DEVICES 3
@@ -27,31 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 static struct pc pc;
 static struct virtio_device *dev[DEVICES];
 static struct uart *uart;
-
-static void
-silence(enum log_level level, const char *process, const char *line, void *arg)
-{
-	(void)level;
-	(void)process;
-	(void)line;
-	(void)arg;
-}
-
-static void
-on_event(void *arg, struct virtio_device *v)
-{
-	(void)arg;
-	(void)v;
-}
-
-static void
-on_broken(void *arg, struct virtio_device *v, bool gone, const char *why)
-{
-	(void)arg;
-	(void)v;
-	(void)gone;
-	(void)why;
-}
 
 static void
 on_out(void *arg, const uint8_t *bytes, size_t len)
@@ -75,10 +50,6 @@ on_debug(void *arg, const char *line)
 	if (strlen(line) > 160)
 		abort();
 }
-
-static const struct virtio_events events = {
-	.ready = on_event, .broken = on_broken, .stopped = on_event
-};
 
 /* Where a step goes: a chip or BAR and a few bytes on each side of it. */
 static const struct {
@@ -160,7 +131,7 @@ devices_new(const struct virtio_memory *memory)
 		abort();
 	for (unsigned int i = 0; i < DEVICES; i++) {
 		dev[i] = virtio_new(
-		    pci, virtio_class_get(kinds[i]), 0, memory, &events);
+		    pci, virtio_class_get(kinds[i]), 0, memory, &quiet_events);
 		if (dev[i] == NULL)
 			abort();
 		fake_config_out(2 + i, 4, 2, 7);
@@ -180,8 +151,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rtc *rtc;
 	struct pm *pm;
 
-	log_init("fuzz", LOG_TO_STDERR);
-	log_set_sink(silence, NULL);
+	quiet_log();
 	pc_init(&pc, MEMORY, 2);
 	pc.wall = 1709251198ULL * 1000000000;
 	/* Requests of fw_cfg come from the input, too. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "dev/net.h"
+#include "quiet.h"
 #include "ring_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -16,35 +17,18 @@ static struct net *net;
 static int wire;
 
 static void
-gone(void *arg)
-{
-	(void)arg;
-	abort();
-}
-
-static void
-silence(enum log_level level, const char *process, const char *line, void *arg)
-{
-	(void)level;
-	(void)process;
-	(void)line;
-	(void)arg;
-}
-
-static void
 setup(void)
 {
 	struct msg_device_start start = { .kind = DEVICE_NET };
 	int sv[2], link;
 
-	log_init("fuzz", LOG_TO_STDERR);
-	log_set_sink(silence, NULL);
+	quiet_log();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		0, sv) == -1 ||
 	    (loop = loop_new(NULL)) == NULL ||
 	    (net = net_new(sv[0], loop)) == NULL ||
 	    (link = driver_open()) == -1 ||
-	    net_start(net, link, &start, gone, NULL) == -1)
+	    net_start(net, link, &start, ring_gone, NULL) == -1)
 		abort();
 	wire = sv[1];
 	driver_start(loop, 0, RING_SIZE);

@@ -12,43 +12,14 @@
 #include <unistd.h>
 
 #include "fake_host.h"
-#include "ipc/log.h"
 #include "pci/virtio_pci.h"
+#include "quiet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct pci *pci;
 static struct virtio_device *dev;
 static int wire = -1;
-
-static void
-silence(enum log_level level, const char *process, const char *line, void *arg)
-{
-	(void)level;
-	(void)process;
-	(void)line;
-	(void)arg;
-}
-
-static void
-on_event(void *arg, struct virtio_device *v)
-{
-	(void)arg;
-	(void)v;
-}
-
-static void
-on_broken(void *arg, struct virtio_device *v, bool gone, const char *why)
-{
-	(void)arg;
-	(void)v;
-	(void)gone;
-	(void)why;
-}
-
-static const struct virtio_events events = {
-	.ready = on_event, .broken = on_broken, .stopped = on_event
-};
 
 static void
 attach(void)
@@ -154,13 +125,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.map = { .count = 1 } };
 
 	if (memory.fd == -1) {
-		log_init("fuzz", LOG_TO_STDERR);
-		log_set_sink(silence, NULL);
+		quiet_log();
 		memory.fd = memfd_create("guest", MFD_CLOEXEC);
 	}
 	if ((pci = fake_pci()) == NULL ||
 	    (dev = virtio_new(pci, virtio_class_get(DEVICE_BLK), 0, &memory,
-		 &events)) == NULL)
+		 &quiet_events)) == NULL)
 		abort();
 	attach();
 	for (size_t i = 0; i + 8 <= size && i < 8 * 4096; i += 8)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dev/rng.h"
+#include "quiet.h"
 #include "ring_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -11,31 +12,14 @@ static struct loop *loop;
 static struct rng rng;
 
 static void
-gone(void *arg)
-{
-	(void)arg;
-	abort();
-}
-
-static void
-silence(enum log_level level, const char *process, const char *line, void *arg)
-{
-	(void)level;
-	(void)process;
-	(void)line;
-	(void)arg;
-}
-
-static void
 setup(void)
 {
 	struct msg_device_start start = { .kind = DEVICE_RNG };
 	int link;
 
-	log_init("fuzz", LOG_TO_STDERR);
-	log_set_sink(silence, NULL);
+	quiet_log();
 	if ((loop = loop_new(NULL)) == NULL || (link = driver_open()) == -1 ||
-	    rng_init(&rng, loop, link, &start, gone, NULL) == -1)
+	    rng_init(&rng, loop, link, &start, ring_gone, NULL) == -1)
 		abort();
 	driver_start(loop, 0, RING_SIZE);
 }

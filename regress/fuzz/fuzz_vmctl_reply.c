@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An answer to vmctl: the first byte is the type, the rest the payload.  What
- * is accepted must print as a sentence without control characters.
+ * An answer to vmctl: the first byte is the type, the rest the payload.  Types
+ * are counted from 0 among the messages that clients get, so that seeds stay
+ * what they are; what is beyond is the number of a type itself.  What is
+ * accepted must print as a sentence without control characters.
  * Reaches vmctl/reply.c, vmctl/result.c, vmctl/output.c.
  */
 #include <stdint.h>
@@ -12,6 +14,19 @@
 #include "output.h"
 #include "reply.h"
 #include "result.h"
+
+static uint32_t
+type_of(uint8_t n)
+{
+#define EDGES(name, edges, payload, tail, fd) edges,
+	static const uint64_t rows[] = { VMD_MESSAGES(EDGES) };
+	unsigned int seen = 0;
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if ((rows[i] & MSG_EDGE(CONTROL, CLIENT)) != 0 && seen++ == n)
+			return i + 1;
+	return n;
+}
 
 static void
 must_be_clean(const char *text)
@@ -37,7 +52,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (payload == NULL)
 		return 0;
 	memcpy(payload, data + 1, size - 1);
-	if (reply_decode(&reply, data[0], payload, size - 1, &reason) == -1) {
+	if (reply_decode(
+		&reply, type_of(data[0]), payload, size - 1, &reason) == -1) {
 		must_be_clean(reason);
 	} else if (reply.type == MSG_RESULT) {
 		sentence = result_sentence(&reply, NULL);

@@ -3,20 +3,16 @@
  * In protected mode, asks port 0xf1 for ever; NMI, #GP and vector 0x50 write
  * their number, #GP also its error code, to port 0xf0 and start over.
  */
+#include "chips.inc"
+
 	.code16
 	.globl _start
 _start:
 	cli
 	xorw	%ax, %ax
 	movw	%ax, %ds
-	lgdtl	gdtr
-	lidtl	idtr
-	movl	%cr0, %eax
-	orl	$1, %eax
-	movl	%eax, %cr0
-	ljmpl	$8, $1f
-	.code32
-1:	movw	$16, %ax
+	PROTECTED_MODE idtr
+	movw	$16, %ax
 	movw	%ax, %ds
 	movw	%ax, %ss
 loop:	movl	$0xf00, %esp
@@ -37,12 +33,7 @@ gp:	movb	$13, %al
 intr:	movb	$0x50, %al
 	outb	%al, $0xf0
 	jmp	loop
-	.align	8
-gdt:	.quad	0
-	.quad	0x00cf9b000000ffff
-	.quad	0x00cf93000000ffff
-gdtr:	.word	23
-	.long	gdt
+	FLAT_SEGMENTS
 	.align	8
 idt:	.fill	2, 8, 0
 	.word	nmi, 8, 0x8e00, 0

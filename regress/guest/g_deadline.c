@@ -133,6 +133,47 @@ test_never_later(void)
 	CHECK_EQ(late, 0);
 }
 
+static atomic_uint rounds;
+static atomic_bool over;
+
+/* Ends a run that misses its deadline, so that the test can say so. */
+static void *
+watch(void *arg)
+{
+	struct timespec t = { .tv_nsec = 900 * 1000 * 1000 };
+	unsigned int before;
+
+	while (!atomic_load(&over)) {
+		before = atomic_load(&rounds);
+		nanosleep(&t, NULL);
+		if (!atomic_load(&over) && atomic_load(&rounds) == before)
+			(void)vcpu_cancel(arg);
+	}
+	return NULL;
+}
+
+/* The guest makes no exit: each deadline must be met, however near it is. */
+static void
+test_never_missed(void)
+{
+	unsigned int i, missed = 0;
+	struct vm_exit e;
+	pthread_t t;
+
+	REQUIRE(guest_enter(g.vcpu[0]) == 0);
+	REQUIRE(pthread_create(&t, NULL, watch, g.vcpu[0]) == 0);
+	for (i = 0; i < 2 * ROUNDS && missed == 0; i++) {
+		if (vm_run_until(g.vcpu[0], &e, now() + i % 400 * 50) == -1)
+			break;
+		missed += e.reason != VM_EXIT_DEADLINE;
+		atomic_fetch_add(&rounds, 1);
+	}
+	atomic_store(&over, true);
+	pthread_join(t, NULL);
+	CHECK_EQ(missed, 0);
+	CHECK_EQ(i, 2 * ROUNDS);
+}
+
 static void *
 run_in_thread(void *arg)
 {
@@ -241,6 +282,7 @@ main(void)
 		TEST(test_asleep);
 		TEST(test_far_away);
 		TEST(test_never_later);
+		TEST(test_never_missed);
 		TEST(test_threads);
 		TEST(test_with_cancels);
 		TEST(test_how_late);

@@ -13,6 +13,7 @@
 
 #include "../../libvmm/fault/fault.h"
 #include "check.h"
+#include "fake_vfio.h"
 #include "guest.h"
 #include "guest_spin.h"
 #include "vmm_dump.h"
@@ -356,6 +357,29 @@ step_stats(struct life *l)
 	return vm_get_stat_desc(l->vm, l->vcpu, 0, &desc);
 }
 
+/* A device of the host, whose kernel's calls count with those of KVM. */
+static int
+step_device(struct life *l)
+{
+	static struct fake_vfio host;
+	struct vm_pptdev *dev;
+
+	fake_vfio_init(&host);
+	host.fault = vmm_fault;
+	if (vfio_assign(l->vm, FAKE_ADDRESS, &fake_vfio_ops, &host, &dev) ==
+		-1 ||
+	    vm_map_pptdev_mmio(dev, 2, 0xe0000000) == -1 ||
+	    vm_map_memory(l->vm, 0x100000, 0x1000, -1, 0, VMM_PROT_ALL) == -1 ||
+	    vm_unmap_memory(l->vm, 0x100000, 0x1000) == -1)
+		return -1;
+	if (vm_setup_intx(dev, 5) == -1 ||
+	    vm_setup_msi(dev, 0xfee00000, 0x50, 2) == -1 ||
+	    vm_setup_msix(dev, 3, 0xfee00000, 0x51, 0) == -1 ||
+	    vm_setup_msix(dev, 3, 0xfee00000, 0x51, 1) == -1)
+		return -1;
+	return vm_reset_pptdev(dev);
+}
+
 /* More RAM than there is below the hole, so that it has two parts. */
 static int
 step_large(struct life *l)
@@ -376,6 +400,8 @@ static int (*const life_outside[])(struct life *) = { step_outside, NULL };
 static int (*const life_dump[])(struct life *) = { step_host, step_vm,
 	step_regions, step_dump, step_dump_stream, NULL };
 static int (*const life_large[])(struct life *) = { step_large, NULL };
+static int (*const life_device[])(
+    struct life *) = { step_host, step_vm, step_device, NULL };
 static int (*const life_probe[])(
     struct life *) = { step_host, step_probe, NULL };
 
@@ -503,6 +529,17 @@ test_memory_in_two_parts(void)
 	walk(life_large, 2);
 }
 
+/*
+ * Borne are, besides the two madvise, the questions after the device's events
+ * and the two calls that its end could do without.
+ */
+static void
+test_device(void)
+{
+	GUEST_NEEDS_KVM();
+	walk(life_device, 6);
+}
+
 /* What a probe cannot ask is what the host does not have. */
 static void
 test_probe(void)
@@ -522,6 +559,7 @@ main(void)
 	TEST(test_from_outside);
 	TEST(test_dump);
 	TEST(test_memory_in_two_parts);
+	TEST(test_device);
 	TEST(test_probe);
 	return CHECK_EXIT();
 }

@@ -246,15 +246,6 @@ test_watchpoints(void)
 	REQUIRE(ask("z4,ffffffff80003008,8", "OK"));
 }
 
-/* A KVM that emulates kernel code has no INT3 for the guest, either. */
-static bool
-is_emulating(void)
-{
-	struct vmm_probe probe;
-
-	return vmm_probe(g.kvm, &probe) == -1 || !probe.hardware_speed;
-}
-
 /* What is the guest's own gets to the guest, while the debugger has some. */
 static void
 test_own_exceptions(void)
@@ -264,7 +255,7 @@ test_own_exceptions(void)
 
 	GUEST_NEEDS_KVM();
 	REQUIRE(g.gdb != NULL);
-	if (is_emulating())
+	if (strstr(has, "int3-emulated") != NULL)
 		SKIP("this host's KVM emulates kernel code, and knows no INT3");
 	REQUIRE(ask("Z0,ffffffff80001011,1", "OK"));
 	REQUIRE(ask("Z1,ffffffff80001011,1", "OK"));

@@ -405,7 +405,7 @@ ends_by_a_triple_fault(void)
 		usleep(10);
 	while (!held)
 		watches_wait(board.watches);
-	CHECK_EQ(end_reason, END_REBOOT);
+	CHECK_EQ(end_reason, END_FAULT);
 	CHECK_STR(end_detail, "triple fault");
 	/* There is nothing to go on with. */
 	n = counted();

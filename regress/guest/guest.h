@@ -6,7 +6,6 @@
 #ifndef GUEST_H
 #define GUEST_H
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "vmm.h"
 
 #define GUEST_ENTRY 0x1000
@@ -31,15 +31,7 @@ struct guest {
 static inline int
 guest_count_fds(void)
 {
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	if (d == NULL)
-		return -1;
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
+	return entries_fds();
 }
 
 /* CS:IP = 0:GUEST_ENTRY in real mode; the rest as after power-up. */

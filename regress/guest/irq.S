@@ -4,6 +4,8 @@
  * handler writes its own number to port 0xf0.  Real mode; the LAPIC is
  * switched to x2APIC, so that it is reached by MSRs.
  */
+#include "chips.inc"
+
 	.code16
 	.globl _start
 _start:
@@ -16,33 +18,9 @@ _start:
 	movw	%ax, 4 * 0x20 + 2
 	movw	$handlerm, 4 * 0x50	/* MSI */
 	movw	%ax, 4 * 0x50 + 2
-	movb	$0x11, %al		/* the PICs: ICW1 to ICW4, mask */
-	outb	%al, $0x20
-	outb	%al, $0xa0
-	movb	$0x20, %al
-	outb	%al, $0x21
-	movb	$0x28, %al
-	outb	%al, $0xa1
-	movb	$0x04, %al
-	outb	%al, $0x21
-	movb	$0x02, %al
-	outb	%al, $0xa1
-	movb	$0x01, %al
-	outb	%al, $0x21
-	outb	%al, $0xa1
-	movb	$0xde, %al		/* IRQ 0 and 5 */
-	outb	%al, $0x21
-	movl	$0x1b, %ecx		/* APIC base: x2APIC */
-	rdmsr
-	orl	$0xc00, %eax
-	wrmsr
-	movl	$0x80f, %ecx		/* SVR: enable */
-	movl	$0x1ff, %eax
-	xorl	%edx, %edx
-	wrmsr
-	movl	$0x835, %ecx		/* LINT0: ExtINT */
-	movl	$0x700, %eax
-	wrmsr
+	PICS_INIT 0xde			/* IRQ 0 and 5 */
+	X2APIC_ON
+	X2APIC_EXTINT
 	movb	$0xff, %al		/* ready */
 	outb	%al, $0xf0
 1:	sti

@@ -4,6 +4,8 @@
  * itself at 0x800 and writes its x2APIC id to port 0xf1.  The boot processor
  * waits for the three and writes the count to port 0xf0.
  */
+#include "chips.inc"
+
 	.code16
 	.globl _start
 _start:
@@ -11,13 +13,8 @@ _start:
 	xorw	%ax, %ax
 	movw	%ax, %ds
 	movl	%eax, 0x800
-	call	x2apic
-	movl	$0x830, %ecx		/* ICR, all but self */
-	xorl	%edx, %edx
-	movl	$0x000c4500, %eax	/* INIT */
-	wrmsr
-	movl	$0x000c4602, %eax	/* SIPI to 0x2000 */
-	wrmsr
+	X2APIC_ON
+	X2APIC_WAKE_OTHERS
 1:	pause
 	cmpl	$3, 0x800
 	jb	1b
@@ -25,25 +22,11 @@ _start:
 	outb	%al, $0xf0
 	hlt
 
-x2apic:
-	movl	$0x1b, %ecx
-	rdmsr
-	orl	$0xc00, %eax
-	wrmsr
-	movl	$0x80f, %ecx
-	movl	$0x1ff, %eax
-	xorl	%edx, %edx
-	wrmsr
-	retw
-
 	.org	0x1000			/* 0x2000, where the SIPI points */
 	cli
 	xorw	%ax, %ax
 	movw	%ax, %ds
-	movl	$0x1b, %ecx
-	rdmsr
-	orl	$0xc00, %eax
-	wrmsr
+	X2APIC_MODE
 	movl	$0x802, %ecx
 	rdmsr
 	outb	%al, $0xf1

@@ -20,7 +20,7 @@ struct fake_vcpu {
 	struct vcpu_regs regs;
 	struct vcpu_sregs sregs;
 	struct vcpu_fpu fpu;
-	struct vmm_debugregs debugregs;
+	struct vcpu_debugregs debugregs;
 	uint64_t kernel_gs;
 	struct vcpu_debug debug; /* as last set */
 	int injected; /* the vector; 0: none */
@@ -51,7 +51,7 @@ static struct fake_vmm {
 FAKE_ACCESS(regs, struct vcpu_regs)
 FAKE_ACCESS(sregs, struct vcpu_sregs)
 FAKE_ACCESS(fpu, struct vcpu_fpu)
-FAKE_ACCESS(debugregs, struct vmm_debugregs)
+FAKE_ACCESS(debugregs, struct vcpu_debugregs)
 FAKE_ACCESS(debug, struct vcpu_debug)
 #undef FAKE_ACCESS
 
@@ -87,22 +87,25 @@ fake_slot(struct vm *vm, const struct memmap_region *region)
 }
 
 static inline int
-fake_vcpu_open(struct vcpu *vcpu)
+fake_vcpu_open(struct vcpu *vcpu, int fd)
 {
 	(void)vcpu;
+	(void)fd;
 	return 0;
 }
 
 static inline void
-fake_vcpu_close(struct vcpu *vcpu)
+fake_vcpu_close(struct vcpu *vcpu, bool close_fd)
 {
 	(void)vcpu;
+	(void)close_fd;
 }
 
 static inline void
-fake_vm_destroy(struct vm *vm)
+fake_vm_destroy(struct vm *vm, bool close_fd)
 {
 	(void)vm;
+	(void)close_fd;
 }
 
 static inline int
@@ -157,7 +160,13 @@ fake_vmm_start(void)
 		return false;
 	vm->be = &fake_backend;
 	vm->memory_fd = -1;
+	vm->lowmem_limit = VMM_LOWMEM_END;
+	vm->cores = FAKE_CPUS;
+	vm->threads = 1;
 	vm->params.ncpus = FAKE_CPUS;
+	vm->lowmem_limit = VMM_LOWMEM_END;
+	vm->cores = FAKE_CPUS;
+	vm->threads = 1;
 	pthread_mutex_init(&vm->lock, NULL);
 	fake_vmm.vm = vm;
 	if (vm_setup_memory(vm, FAKE_MEMORY) == -1)

@@ -131,26 +131,23 @@ gdbguest_close(struct gdbguest *g)
 }
 
 /*
- * Whether this host's KVM exits for a setting, before the probe's code has
- * come to its port; patched: with an INT3 in place of that.
+ * How the probe's code ends with a setting: at its port, or before it; patched:
+ * with an INT3 in place of that.
  */
-static inline bool
-gdbguest_has(const struct vcpu_debug *debug, bool patched)
+static inline enum vm_exit_reason
+gdbguest_probe(const struct vcpu_debug *debug, bool patched)
 {
 	const uint64_t at = GDBGUEST_TEXT + GDBGUEST_PROBE_OUT;
 	const uint8_t int3 = 0xcc;
 	struct gdbguest g;
-	struct vm_exit e;
-	bool has;
+	struct vm_exit e = { .reason = VM_EXIT_UNKNOWN };
 
-	has = gdbguest_start(&g) && gdbguest_enter(g.vcpu[0], GDBGUEST_PROBE) &&
+	if (gdbguest_start(&g) && gdbguest_enter(g.vcpu[0], GDBGUEST_PROBE) &&
 	    (!patched || vm_copyin(g.vm, &int3, at, 1) == 0) &&
-	    vcpu_set_debug(g.vcpu[0], debug) == 0 &&
-	    vm_run(g.vcpu[0], &e) == 0 &&
-	    (e.reason == VM_EXIT_DEBUG ||
-		(patched && e.reason == VM_EXIT_INTERNAL_ERROR));
+	    vcpu_set_debug(g.vcpu[0], debug) == 0)
+		(void)vm_run(g.vcpu[0], &e);
 	gdbguest_close(&g);
-	return has;
+	return e.reason;
 }
 
 /* The names of what of a debugger's wishes this host's KVM fulfils. */
@@ -162,22 +159,26 @@ gdbguest_abilities(void)
 	const struct {
 		const char *name;
 		bool patched;
+		enum vm_exit_reason reason;
 		struct vcpu_debug debug;
 	} rows[] = {
-		{ " step", false, { .flags = VCPU_DEBUG_STEP } },
-		{ " code", false,
+		{ " step", false, VM_EXIT_DEBUG, { .flags = VCPU_DEBUG_STEP } },
+		{ " code", false, VM_EXIT_DEBUG,
 		    { .point[0] = { VCPU_POINT_EXEC, 1,
 			  base + GDBGUEST_TEXT + GDBGUEST_PROBE_OUT } } },
-		{ " data", false,
+		{ " data", false, VM_EXIT_DEBUG,
 		    { .point[0] = { VCPU_POINT_WRITE, 8,
 			  base + GDBGUEST_DATA } } },
-		{ " int3", true, { .flags = VCPU_DEBUG_INT3 } },
+		{ " int3", true, VM_EXIT_DEBUG, { .flags = VCPU_DEBUG_INT3 } },
+		{ " int3-emulated", true, VM_EXIT_INTERNAL_ERROR,
+		    { .flags = VCPU_DEBUG_INT3 } },
 	};
 	size_t i;
 
 	names[0] = '\0';
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (gdbguest_has(&rows[i].debug, rows[i].patched))
+		if (gdbguest_probe(&rows[i].debug, rows[i].patched) ==
+		    rows[i].reason)
 			strcat(names, rows[i].name);
 	return names;
 }

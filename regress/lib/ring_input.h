@@ -30,6 +30,14 @@ ring_load_desc(uint32_t table, unsigned int i, const uint8_t *p)
 	    table, i, addr >> 31 ? addr : DRIVER_GPA + addr, len, flags, next);
 }
 
+/* The device must not give its link up, whatever the driver does. */
+static inline void
+ring_gone(void *arg)
+{
+	(void)arg;
+	abort();
+}
+
 /* Fills a queue and the buffers from the input and kicks. */
 static inline void
 ring_load(unsigned int queue, const uint8_t *data, size_t size)

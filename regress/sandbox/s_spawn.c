@@ -4,11 +4,11 @@
  * nothing left behind by a failure, nobody left behind by a spawner that dies,
  * and a name for what was denied when one asks for it.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
 #include "check.h"
+#include "entries.h"
 #include "player.h"
 
 #define OTHER_UID 65533
@@ -42,25 +42,11 @@ end_of_the_supervisor_ends_all(void)
 	close(vm.sock);
 }
 
-static int
-descriptors_open(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	if (dir == NULL)
-		return -1;
-	while (readdir(dir) != NULL)
-		count++;
-	closedir(dir);
-	return count;
-}
-
 static void
 failed_spawn_leaves_nothing(void)
 {
 	struct jail_spawn spawn = spawn_of(ROLE_CONTROL);
-	int before = descriptors_open(), file, pidfd;
+	int before = entries_fds(), file, pidfd;
 
 	file = open("/dev/null", O_PATH | O_CLOEXEC);
 	spawn.js_sock = STDIN_FILENO;
@@ -81,7 +67,7 @@ failed_spawn_leaves_nothing(void)
 	close(file);
 	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
 	CHECK_EQ(errno, ECHILD);
-	CHECK_EQ(descriptors_open(), before);
+	CHECK_EQ(entries_fds(), before);
 }
 
 /* Given in reverse and from where the targets are. */

@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "entries.h"
 
 #define MARK 0x80000000U
 
@@ -24,24 +24,12 @@ static struct imsgbuf a, b; /* the two ends of a socket */
 static int raw; /* a's descriptor, to send what imsg would not */
 static int fds_before;
 
-static int
-count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static bool
 start(void)
 {
 	int sv[2];
 
-	fds_before = count_fds();
+	fds_before = entries_fds();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 		sv) == -1 ||
 	    imsgbuf_init(&a, sv[0]) == -1 || imsgbuf_init(&b, sv[1]) == -1)
@@ -59,7 +47,7 @@ stop(void)
 	imsgbuf_clear(&b);
 	close(a.fd);
 	close(b.fd);
-	CHECK_EQ(count_fds(), fds_before);
+	CHECK_EQ(entries_fds(), fds_before);
 }
 
 /* A descriptor one can tell from others: a file of that size. */
@@ -341,7 +329,7 @@ unannounced_descriptors_are_closed(void)
 		CHECK_EQ(fd_size(imsg_get_fd(&imsg)), round % 4 == 3 ? 0 : -1);
 		imsg_free(&imsg);
 	}
-	CHECK_EQ(count_fds(), fds_before + 2 + 50);
+	CHECK_EQ(entries_fds(), fds_before + 2 + 50);
 	for (i = 0; i < 50; i++)
 		close(fds[i]);
 	stop();

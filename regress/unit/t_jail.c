@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "entries.h"
 #include "jail/internal.h"
 
 /*
@@ -271,20 +271,6 @@ parameters_of_others_are_refused(void)
 		CHECK_EQ(errno, EINVAL);
 		CHECK(getenv(JAIL_ENV) == NULL);
 	}
-}
-
-static int
-entries_below(const char *path)
-{
-	DIR *dir = opendir(path);
-	int count = 0;
-
-	if (dir == NULL)
-		return -1;
-	while (readdir(dir) != NULL)
-		count++;
-	closedir(dir);
-	return count;
 }
 
 static void

@@ -6,13 +6,13 @@
  */
 #include <sys/socket.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "entries.h"
 #include "ipc/msg.h"
 #include "role/role.h"
 
@@ -216,24 +216,12 @@ pair(struct end *client, struct end *control)
 	return true;
 }
 
-static unsigned int
-open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void
 a_message_arrives_whole(void)
 {
 	struct end a, b;
 	const struct msg_vm_file f = { .kind = 5, .index = 3, .flags = 1 };
-	unsigned int before = open_fds();
+	int before = entries_fds();
 
 	REQUIRE(pair(&a, &b));
 	CHECK_EQ(
@@ -252,7 +240,7 @@ a_message_arrives_whole(void)
 	close(b.fd);
 	msg_link_fini(&a.link);
 	msg_link_fini(&b.link);
-	CHECK_EQ(open_fds(), before);
+	CHECK_EQ(entries_fds(), before);
 }
 
 /* What a hostile client may write: the raw bytes of a message. */
@@ -280,7 +268,7 @@ a_rule_broken_ends_the_link(void)
 		{ MSG_VM_WAIT, 1, "message too short" },
 		{ MSG_STATUS, 0, "no handler for this message" },
 	};
-	unsigned int before = open_fds();
+	int before = entries_fds();
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct end a, b;
@@ -293,7 +281,7 @@ a_rule_broken_ends_the_link(void)
 		msg_link_fini(&a.link);
 		msg_link_fini(&b.link);
 	}
-	CHECK_EQ(open_fds(), before);
+	CHECK_EQ(entries_fds(), before);
 }
 
 static void

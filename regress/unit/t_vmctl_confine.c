@@ -42,7 +42,7 @@ common(void)
 static void
 nothing(void)
 {
-	REQUIRE(confine_enter(CONFINE_NOTHING) > 0);
+	REQUIRE(confine_enter(CONFINE_NOTHING, -1) > 0);
 	common();
 	CHECK_EQ(opens("/etc/passwd", O_RDONLY), EACCES);
 	CHECK_EQ(opens("/", O_RDONLY), EACCES);
@@ -57,7 +57,7 @@ terminals(void)
 
 	/* Made before, as the daemon's are. */
 	REQUIRE(openpty(&master, &slave, tty, NULL, NULL) == 0);
-	REQUIRE(confine_enter(CONFINE_TERMINALS) > 0);
+	REQUIRE(confine_enter(CONFINE_TERMINALS, -1) > 0);
 	common();
 	CHECK_EQ(opens("/etc/passwd", O_RDONLY), EACCES);
 	fd = open(tty, O_RDWR | O_NOCTTY);
@@ -70,10 +70,47 @@ terminals(void)
 static void
 reading(void)
 {
-	REQUIRE(confine_enter(CONFINE_READ) > 0);
+	REQUIRE(confine_enter(CONFINE_READ, -1) > 0);
 	common();
 	CHECK_EQ(opens("/etc/passwd", O_RDONLY), 0);
 	CHECK_EQ(opens("/etc/passwd", O_RDWR), EACCES);
+}
+
+static int
+links(int fd, int dir_fd, const char *name)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, dir_fd, name, AT_SYMLINK_FOLLOW) == -1
+	    ? errno
+	    : 0;
+}
+
+/* A file that is open gets its name, or takes another's place. */
+static void
+making(void)
+{
+	char here[] = "/tmp/vmctl-confine.XXXXXX";
+	char there[] = "/tmp/vmctl-confine.XXXXXX";
+	int dir_fd, fd;
+
+	REQUIRE(mkdtemp(here) != NULL && mkdtemp(there) != NULL);
+	dir_fd = open(here, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	REQUIRE(dir_fd != -1 && fd != -1);
+	REQUIRE(confine_enter(CONFINE_MAKE, dir_fd) > 0);
+	common();
+	CHECK_EQ(opens("/etc/passwd", O_RDONLY), EACCES);
+	CHECK_EQ(links(fd, AT_FDCWD, "/tmp/vmctl-confine"), EACCES);
+	CHECK_EQ(links(fd, dir_fd, "a"), 0);
+	CHECK_EQ(links(fd, dir_fd, "a"), EEXIST);
+	CHECK_EQ(links(fd, dir_fd, "b"), 0);
+	CHECK(renameat(dir_fd, "a", dir_fd, "c") == 0);
+	CHECK(openat(dir_fd, "c", O_RDONLY | O_CLOEXEC) == -1);
+	CHECK(unlinkat(dir_fd, "b", 0) == 0);
+	CHECK(unlinkat(dir_fd, "c", 0) == 0);
+	CHECK(rmdir(there) == -1);
 }
 
 static void
@@ -81,7 +118,7 @@ others(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	pid_t parent = getppid();
-	int version = confine_enter(CONFINE_NOTHING);
+	int version = confine_enter(CONFINE_NOTHING, -1);
 
 	REQUIRE(version > 0);
 	if (version >= 4) {
@@ -138,6 +175,13 @@ level_reading(void)
 }
 
 static void
+level_making(void)
+{
+	in_child(making);
+	CHECK(system("rmdir /tmp/vmctl-confine.??????") == 0);
+}
+
+static void
 beyond_files(void)
 {
 	in_child(others);
@@ -149,6 +193,7 @@ main(void)
 	TEST(level_nothing);
 	TEST(level_terminals);
 	TEST(level_reading);
+	TEST(level_making);
 	TEST(beyond_files);
 	return CHECK_EXIT();
 }

@@ -5,25 +5,13 @@
  */
 #include <sys/socket.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "entries.h"
 #include "ipc/msg.h"
 #include "ipc/vmspec.h"
-
-static unsigned int
-open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void
 names(void)
@@ -174,7 +162,7 @@ static const msg_handler handlers[MSG__COUNT] = {
 static void
 a_description_travels(void)
 {
-	unsigned int before = open_fds();
+	int before = entries_fds();
 	struct msg_link a, b;
 	struct vmspec *s = vmspec_new();
 	int sv[2];
@@ -210,7 +198,7 @@ a_description_travels(void)
 	vmspec_free(received);
 	msg_link_fini(&a);
 	msg_link_fini(&b);
-	CHECK_EQ(open_fds(), before);
+	CHECK_EQ(entries_fds(), before);
 }
 
 int

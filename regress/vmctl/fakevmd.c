@@ -10,6 +10,8 @@
  *	status KEY=VALUE ...	describe a VM
  *	stats KEY=VALUE ...	a counter; v0=, v1= ... are of its vCPUs
  *	end		end of the list of VMs
+ *	progress DONE TOTAL	of a dump
+ *	fill TEXT	writes it into the file of the last VM_DUMP
  *	message NAME N	a message of this type with N zero bytes
  *	peerid N	of the answers from here on
  *	descriptor	the next answer carries one
@@ -49,6 +51,7 @@ static struct imsgbuf ibuf;
 static int client = -1;
 static uint32_t peerid = VMD_PROTOCOL;
 static int next_fd = -1;
+static int dump_fd = -1;
 
 static uint32_t
 type_number(const char *name)
@@ -112,6 +115,22 @@ print_file(const struct msg_vm_file *file, int fd)
 	    (flags & O_NONBLOCK) != 0 ? " nonblock" : "");
 }
 
+/* Keeps fd. */
+static void
+print_dump(int fd)
+{
+	struct stat st = { .st_size = -1 };
+	int flags = fcntl(fd, F_GETFL);
+
+	fstat(fd, &st);
+	printf(" mode=%o size=%lld %s links=%s", st.st_mode & 0777,
+	    (long long)st.st_size,
+	    (flags & O_ACCMODE) == O_RDWR && (flags & O_APPEND) == 0 ? "rw"
+								     : "?",
+	    st.st_nlink == 0 ? "none" : "some");
+	dump_fd = fd;
+}
+
 /* Whole payloads only: a short one is a failure of the test. */
 static void
 payload(struct imsg *imsg, void *data, size_t len)
@@ -139,7 +158,7 @@ print_request(struct imsg *imsg)
 	printf("%s", names[type]);
 	if (imsg_get_id(imsg) != VMD_PROTOCOL)
 		printf(" peerid=%u", imsg_get_id(imsg));
-	if ((fd != -1) != (type == MSG_VM_FILE))
+	if ((fd != -1) != (type == MSG_VM_FILE || type == MSG_VM_DUMP))
 		printf(" descriptor=%d", fd != -1);
 	if (type == MSG_VM_START) {
 		payload(imsg, &m, sizeof(m.start));
@@ -158,6 +177,11 @@ print_request(struct imsg *imsg)
 	    type == MSG_VM_UNPAUSE || type == MSG_VM_GDB) {
 		payload(imsg, &m, sizeof(m.target));
 		print_target(&m.target);
+	} else if (type == MSG_VM_DUMP) {
+		payload(imsg, &m, sizeof(m.ask));
+		print_target(&m.ask.target);
+		print_dump(fd);
+		fd = -1;
 	} else if (type == MSG_VM_STATS) {
 		payload(imsg, &m, sizeof(m.ask));
 		print_target(&m.ask.target);
@@ -320,6 +344,19 @@ answer_zeroes(const char *line)
 }
 
 static void
+answer_progress(const char *line)
+{
+	struct msg_vm_progress m = { .client = 0 };
+	unsigned long long done = 0, total = 0;
+
+	if (sscanf(line, "%llu %llu", &done, &total) != 2)
+		errx(1, "progress %s", line);
+	m.done = done;
+	m.total = total;
+	answer(MSG_VM_PROGRESS, &m, sizeof(m));
+}
+
+static void
 do_line(const char *line)
 {
 	char word[32] = "";
@@ -338,7 +375,12 @@ do_line(const char *line)
 		answer_stats(line);
 	else if (strcmp(word, "end") == 0)
 		answer(MSG_STATUS_END, NULL, 0);
-	else if (strcmp(word, "message") == 0)
+	else if (strcmp(word, "progress") == 0)
+		answer_progress(rest);
+	else if (strcmp(word, "fill") == 0) {
+		if (write(dump_fd, rest, strlen(rest)) == -1)
+			warn("fill");
+	} else if (strcmp(word, "message") == 0)
 		answer_zeroes(rest);
 	else if (strcmp(word, "peerid") == 0)
 		peerid = (uint32_t)strtoul(rest, NULL, 0);

@@ -46,6 +46,7 @@ conf_vm_free(struct conf_vm *vm)
 	free(vm->boot);
 	free(vm->initrd);
 	free(vm->cmdline);
+	free(vm->crash_dir);
 	free(vm->file);
 	free(vm);
 }

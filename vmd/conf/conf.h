@@ -18,6 +18,8 @@
 #include "vmd_msg.h"
 
 #define CONF_VMS_MAX 1024
+#define CONF_CRASH_MAX 1000 /* crash dumps of a VM to keep, at most */
+#define CONF_CRASH_DEFAULT 5
 
 struct conf_owner {
 	uid_t uid; /* CONF_OWNER_SELF: the user the daemon runs for */
@@ -57,6 +59,8 @@ struct conf_vm {
 	char *boot; /* absolute path of kernel or firmware, or NULL */
 	char *initrd; /* absolute path or NULL */
 	char *cmdline; /* or NULL */
+	char *crash_dir; /* absolute path of a folder or NULL: no dumps */
+	uint32_t crash_max; /* dumps of crashes to keep */
 	uint32_t debug; /* DEBUG_* */
 	uint32_t ndisks;
 	struct conf_disk disks[VMD_DISKS_MAX];

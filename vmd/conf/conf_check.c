@@ -85,6 +85,30 @@ conf_check_path(struct conf_parser *p, const char *word, const char *path,
 	return real;
 }
 
+char *
+conf_check_folder(struct conf_parser *p, const char *word, const char *path)
+{
+	char *full, *real;
+	struct stat st;
+
+	if (path[0] == '\0' || strlen(path) >= PATH_MAX) {
+		conf_error(p, "%s path is %s", word,
+		    path[0] == '\0' ? "empty" : "too long");
+		return NULL;
+	}
+	full = conf_source_path(p, path);
+	if (p->in->flags & CONF_NO_FILES)
+		return full;
+	real = realpath(full, NULL);
+	free(full);
+	if (real != NULL && stat(real, &st) == 0 && S_ISDIR(st.st_mode))
+		return real;
+	conf_error(p, "%s \"%s\": %s", word, path,
+	    strerror(real == NULL ? errno : ENOTDIR));
+	free(real);
+	return NULL;
+}
+
 /* A qcow2 image taken for a raw one would be destroyed by its guest. */
 bool
 conf_check_format(struct conf_parser *p, const struct conf_disk *disk)

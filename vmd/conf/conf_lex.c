@@ -17,6 +17,7 @@ static const struct {
 	int token;
 } keywords[] = {
 	{ "boot", T_BOOT },
+	{ "crash", T_CRASH },
 	{ "debug", T_DEBUG },
 	{ "device", T_DEVICE },
 	{ "disable", T_DISABLE },

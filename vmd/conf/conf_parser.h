@@ -139,6 +139,10 @@ void conf_option_defaults(struct conf_vm *);
 void conf_vm_begin(struct conf_parser *, char *name);
 void conf_vm_end(struct conf_parser *);
 void conf_vm_disk(struct conf_parser *, char *path, char *format);
+/* "crash WORD dir"; max may be NULL. */
+void conf_vm_crash(struct conf_parser *, char *word, char *dir, char *max);
+/* "WORD number": returns number, owned, NULL after an error. */
+char *conf_vm_crash_max(struct conf_parser *, char *word, char *number);
 void conf_vm_nic_begin(struct conf_parser *, char *type);
 void conf_vm_nic_lladdr(struct conf_parser *, char *lladdr);
 void conf_vm_nic_end(struct conf_parser *);
@@ -149,6 +153,9 @@ bool conf_check_vm_name(struct conf_parser *, const char *name);
 /* Returns path as an owned absolute path, or NULL.  word names the option. */
 char *conf_check_path(struct conf_parser *, const char *word, const char *path,
     bool block_device);
+/* The same for a folder that is there. */
+char *conf_check_folder(
+    struct conf_parser *, const char *word, const char *path);
 bool conf_check_format(struct conf_parser *, const struct conf_disk *);
 /* "user", "user:group" or ":group"; takes text. */
 void conf_check_owner(struct conf_parser *, struct conf_owner *, char *text);

@@ -78,6 +78,11 @@ print_vm(FILE *out, const struct conf_vm *vm)
 	print_path(out, "cmdline", vm->cmdline);
 	if (vm->boot_disk)
 		fputs("\tboot device disk\n", out);
+	if (vm->crash_dir != NULL) {
+		fputs("\tcrash dump ", out);
+		print_string(out, vm->crash_dir);
+		fprintf(out, " max %u\n", vm->crash_max);
+	}
 	for (i = 0; i < vm->ndisks; i++) {
 		fputs("\tdisk ", out);
 		print_string(out, vm->disks[i].path);

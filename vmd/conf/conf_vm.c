@@ -88,6 +88,53 @@ conf_vm_disk(struct conf_parser *p, char *path, char *format)
 	free(format);
 }
 
+/* --- crash dumps ------------------------------------------------------ */
+
+static bool
+conf_vm_crash_number(struct conf_parser *p, const char *text, uint32_t *max)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long number = digits < 6 ? strtoul(text, NULL, 10) : 0;
+
+	if (digits == 0 || text[digits] != '\0' || number < 1 ||
+	    number > CONF_CRASH_MAX) {
+		conf_error(
+		    p, "crash dump: max must be 1 to %d", CONF_CRASH_MAX);
+		return false;
+	}
+	*max = (uint32_t)number;
+	return true;
+}
+
+char *
+conf_vm_crash_max(struct conf_parser *p, char *word, char *number)
+{
+	if (strcmp(word, "max") != 0) {
+		conf_error(p, "crash dump: '%s' is not max", word);
+		free(number);
+		number = NULL;
+	}
+	free(word);
+	return number;
+}
+
+void
+conf_vm_crash(struct conf_parser *p, char *word, char *dir, char *max)
+{
+	struct conf_vm *vm = p->vm;
+
+	vm->crash_max = CONF_CRASH_DEFAULT;
+	if (strcmp(word, "dump") != 0)
+		conf_error(p, "crash '%s' is not dump", word);
+	else if (vm->crash_dir != NULL)
+		conf_error(p, "crash dump specified more than once");
+	else if (max == NULL || conf_vm_crash_number(p, max, &vm->crash_max))
+		vm->crash_dir = conf_check_folder(p, "crash dump", dir);
+	free(word);
+	free(dir);
+	free(max);
+}
+
 /* --- interfaces ------------------------------------------------------ */
 
 static bool

@@ -27,13 +27,13 @@ static void conf_yyerror(struct conf_parser *, const char *);
 	const struct conf_option *option;
 }
 
-%token BOOT DEBUG DEVICE DISABLE DISK DOWN ENABLE FORMAT GDB INCLUDE INTERFACE
-%token LLADDR OWNER SOCKET STOP UP VM
+%token BOOT CRASH DEBUG DEVICE DISABLE DISK DOWN ENABLE FORMAT GDB INCLUDE
+%token INTERFACE LLADDR OWNER SOCKET STOP UP VM
 %token UNSUPPORTED	/* OpenBSD's, not this version's: never in a rule */
 %token BAD		/* the lexer has said why */
 %token <option> SCALAR
 %token <text> STRING QUOTED
-%type <text> string quoted format nictype
+%type <text> string quoted format nictype crashmax
 %destructor { free($$); } <text>
 
 %%
@@ -76,6 +76,9 @@ vmoption:
 		conf_option_set(p, conf_option_find("boot"), $2);
 	}
 	| BOOT DEVICE DISK	{ p->vm->boot_disk = true; }
+	| CRASH STRING string crashmax	{
+		conf_vm_crash(p, $2, $3, $4);
+	}
 	| ENABLE		{ p->vm->disabled = false; }
 	| DISABLE		{ p->vm->disabled = true; }
 	| OWNER string		{ conf_check_owner(p, &p->vm->owner, $2); }
@@ -88,6 +91,12 @@ vmoption:
 		if (!conf_lex_skip(p, 1))
 			YYABORT;
 	}
+	;
+
+/* "dump" and "max" are words here alone, and names elsewhere. */
+crashmax:
+	  %empty		{ $$ = NULL; }
+	| STRING STRING		{ $$ = conf_vm_crash_max(p, $1, $2); }
 	;
 
 format:

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/closer.h"
 #include "ipc/log.h"
 
 /* A full socket holds a few hundred messages, and a read may bring just one. */
@@ -215,8 +216,7 @@ msg_dispatch(struct msg_link *l, struct imsg *imsg)
 	if (why == NULL && l->handlers[type] == NULL)
 		why = "no handler for this message";
 	if (why != NULL) {
-		if (m.fd != -1)
-			close(m.fd);
+		closer_close(m.fd);
 		return why;
 	}
 	memset(&payload, 0, sizeof(payload));
@@ -231,8 +231,7 @@ msg_dispatch(struct msg_link *l, struct imsg *imsg)
 		    msg_peer_name(l->self), len, rows[type].name,
 		    m.fd != -1 ? " fd" : "");
 	l->handlers[type](l->arg, &m);
-	if (m.fd != -1)
-		close(m.fd);
+	closer_close(m.fd);
 	return NULL;
 }
 
@@ -306,8 +305,7 @@ msg_send(struct msg_link *l, enum msg_type type, uint32_t peerid, int fd,
 	const char *why;
 
 	if (l->fd == -1) {
-		if (fd != -1)
-			close(fd);
+		closer_close(fd);
 		errno = ENOTCONN;
 		return -1;
 	}
@@ -318,8 +316,7 @@ msg_send(struct msg_link *l, enum msg_type type, uint32_t peerid, int fd,
 	if (!l->quiet)
 		msg_trace(l, type, len + tail_len, fd != -1);
 	if (imsg_composev(&l->ibuf, type, peerid, 0, fd, iov, 2) == -1) {
-		if (fd != -1)
-			close(fd);
+		closer_close(fd);
 		return -1;
 	}
 	if (imsgbuf_write(&l->ibuf) == -1 && errno != EAGAIN)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/closer.h"
 #include "ipc/log.h"
 #include "ipc/msg.h"
 
@@ -31,6 +32,7 @@ static const unsigned char file_max[VM_FILE__COUNT] = {
 	[VM_FILE_RING] = 1,
 	[VM_FILE_GDB] = 1,
 	[VM_FILE_KVM] = 1,
+	[VM_FILE_CRASH] = 1,
 };
 _Static_assert(VMD_DISKS_MAX <= VMSPEC_INDEX_MAX, "disks fit");
 _Static_assert(VMD_NICS_MAX <= VMSPEC_INDEX_MAX, "taps fit");
@@ -72,8 +74,7 @@ vmspec_free(struct vmspec *s)
 		return;
 	for (int k = 0; k < VM_FILE__COUNT; k++) {
 		for (int i = 0; i < VMSPEC_INDEX_MAX; i++) {
-			if (s->fd[k][i] != -1)
-				close(s->fd[k][i]);
+			closer_close(s->fd[k][i]);
 			free(s->path[k][i]);
 		}
 	}
@@ -146,8 +147,7 @@ void
 vmspec_put(struct vmspec *s, enum vm_file kind, unsigned int index, int fd,
     uint32_t flags)
 {
-	if (s->fd[kind][index] != -1)
-		close(s->fd[kind][index]);
+	closer_close(s->fd[kind][index]);
 	s->fd[kind][index] = fd;
 	s->flags[kind][index] = flags;
 }

@@ -28,6 +28,7 @@ struct vmspec {
 	int fd[VM_FILE__COUNT][VMSPEC_INDEX_MAX]; /* owned; -1: none */
 	uint32_t flags[VM_FILE__COUNT][VMSPEC_INDEX_MAX]; /* FILE_* */
 	char *path[VM_FILE__COUNT][VMSPEC_INDEX_MAX]; /* owned; never sent */
+	uint32_t crash_max; /* crash dumps to keep; never sent */
 };
 
 /* A name a VM may have: letters, digits, '.', '-', '_', beginning with a letter

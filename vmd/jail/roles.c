@@ -10,6 +10,8 @@
 #include <sched.h>
 #include <string.h>
 
+#include "vmd_limits.h"
+
 #define CAP(c) (1ULL << (c))
 #define NS_COMMON (CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
 #define NS_ALONE (NS_COMMON | CLONE_NEWNET | CLONE_NEWPID)
@@ -97,7 +99,9 @@ const struct jail_limit jail_limits[] = {
 	LIMIT(B, NOFILE, 256, "one image chain, its eventfds, the ring"),
 	LIMIT(N, NOFILE, 64, "one tap and its eventfds"),
 	LIMIT(U, NOFILE, 4096, "bounds the guest's connections"),
-	LIMIT(R | C | N | U, NPROC, 1, "neither forks nor has threads"),
+	LIMIT(V, FSIZE, VMD_MEMORY_MAX + (1ULL << 30),
+	    "guest memory; less once its size is known"),
+	LIMIT(R | N | U, NPROC, 1, "neither forks nor has threads"),
 	LIMIT(SPAWNED & ~S, MSGQUEUE, 0, "no message queues"),
 };
 const size_t jail_limits_count = sizeof(jail_limits) / sizeof(jail_limits[0]);

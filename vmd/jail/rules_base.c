@@ -15,7 +15,7 @@
 
 #define NOT_EXEC(i) ARG_BITS(i, PROT_EXEC, 0)
 #define FSTAT_ONLY(i) ARG_INT(i, AT_EMPTY_PATH)
-#define THREADED (V | B)
+#define THREADED (V | B | C)
 
 static const struct jail_row rows[] = {
 	/* The socket to the peers, the event loop, the descriptors passed. */
@@ -45,6 +45,8 @@ static const struct jail_row rows[] = {
 	ROW_IF(ALL, RUN, fcntl, "dup", ARG_INT(1, F_DUPFD_CLOEXEC)),
 	ROW(ALL, RUN, fstat, "kind and size of a descriptor"),
 	ROW_IF(ALL, RUN, newfstatat, "glibc's fstat", FSTAT_ONLY(3)),
+	ROW_IF(ALL & ~P, RUN, statx, "its kind, without asking a file system",
+	    ARG_INT(2, AT_EMPTY_PATH | AT_STATX_DONT_SYNC)),
 	ROW_IF(
 	    ALL, RUN, ioctl, "stdio: is this a terminal", ARG_INT(1, TCGETS)),
 

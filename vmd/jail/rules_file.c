@@ -37,6 +37,8 @@ static const struct jail_row rows[] = {
 	ROW(P, RUN, ftruncate, "pid file"),
 	ROW(P, RUN, unlink, "its socket and pid file"),
 	ROW(P, RUN, unlinkat, "its socket and pid file"),
+	ROW(P, RUN, openat2, "folder of crash dumps, no symbolic links"),
+	ROW(P, RUN, linkat, "a crash dump that is complete gets its name"),
 	ROW(P, RUN, rmdir, "the empty directory"),
 	ROW(P, RUN, mkdir, "the empty directory, the runtime directory"),
 	ROW(P, RUN, mkdirat, "the runtime directory"),
@@ -84,7 +86,10 @@ static const struct jail_row rows[] = {
 
 	/* vm: guest memory and what it boots. */
 	ROW(V, SETUP, memfd_create, "guest memory"),
-	ROW(V, SETUP, ftruncate, "guest memory"),
+	ROW(V, RUN, ftruncate, "guest memory; a dump that ends in a hole"),
+	ROW(V, RUN, pwrite64, "a dump, into the file it was given"),
+	ROW_IF(V, SETUP, prlimit64, "the size of a dump at most",
+	    ARG_INT(1, RLIMIT_FSIZE)),
 	ROW(V, SETUP, fallocate, "guest memory"),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_ADD_SEALS)),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),

@@ -8,7 +8,10 @@
  * for an answer of this very VM.  The client then gets exactly one RESULT,
  * whatever becomes of the VM.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +31,26 @@ ask_end(struct parent *p, struct vment *v, uint32_t client,
 {
 	vment_forget_client(v, client);
 	request_answer(p, client, r, detail);
+}
+
+/*
+ * What the parent may ask of a client's file, which may lie on a file system of
+ * the client's making: only what is known without asking that.
+ */
+static enum vm_error
+ask_check_file(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct statx sx;
+
+	if (flags == -1 || (flags & (O_PATH | O_APPEND | O_DIRECT)) != 0 ||
+	    (flags & O_ACCMODE) != O_RDWR)
+		return VM_ERROR_FILE_MODE;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE,
+		&sx) == -1 ||
+	    !S_ISREG(sx.stx_mode))
+		return VM_ERROR_FILE_TYPE;
+	return VM_ERROR_OK;
 }
 
 void
@@ -55,6 +78,10 @@ ask_request(void *arg, struct msg *m)
 	r = request_result(v, VM_ERROR_NOT_RUNNING);
 	if (v->state == VM_STARTING) {
 		request_answer(p, s->id, &r, "it is being started");
+		return;
+	}
+	if (fd != -1 && (r.error = ask_check_file(fd)) != VM_ERROR_OK) {
+		request_answer(p, s->id, &r, "");
 		return;
 	}
 	payload.ask.target = (struct msg_vm_target) { .id = v->id };
@@ -117,6 +144,15 @@ ask_answer(void *arg, struct msg *m)
 	r.sys_errno = a->sys_errno;
 	snprintf(detail, sizeof(detail), "%.*s", (int)m->tail_len, m->tail);
 	ask_end(p, v, client, &r, detail);
+}
+
+void
+ask_cancel(struct parent *p, struct vment *v, uint32_t client)
+{
+	const struct msg_vm_cancel m = { .client = client };
+
+	if (vment_has_waiter(v, client, WAIT_ANSWER))
+		MSG_SEND(parent_link(p, PROC_VMM), MSG_VM_CANCEL, v->id, &m);
 }
 
 void

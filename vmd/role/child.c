@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/closer.h"
 #include "ipc/log.h"
 #include "jail/jail.h"
 
@@ -87,6 +88,13 @@ child_signals(void)
 	signal(SIGUSR1, SIG_IGN);
 }
 
+/* Those that clients' descriptors come to, and how many may hang there. */
+static const unsigned int closers[ROLE__MAX] = {
+	[ROLE_CONTROL] = 1,
+	[ROLE_SUPERVISOR] = 2 * CLOSER_MANY,
+	[ROLE_VM] = 1,
+};
+
 void
 child_begin(struct child *c, enum role role, enum msg_peer self,
     enum msg_peer spawner, const msg_handler *handlers, void *arg)
@@ -106,6 +114,8 @@ child_begin(struct child *c, enum role role, enum msg_peer self,
 	if (jail_enter(role, &params, &report) == -1)
 		fatal(
 		    "jail", "cannot close the sandbox of %s", role_name(role));
+	if (closers[role] != 0 && closer_start(closers[role]) == -1)
+		fatal("vmd", "cannot start %s: no thread", role_name(role));
 	if (msg_link_init(
 		&c->up, JAIL_FD_SOCKET, self, spawner, handlers, arg) == -1)
 		fatal("vmd", "cannot start %s", role_name(role));

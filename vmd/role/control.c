@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/closer.h"
 #include "ipc/log.h"
 #include "jail/jail.h"
 #include "role/child.h"
@@ -129,6 +130,11 @@ client_part(void *arg, struct msg *m)
 		client_gone(cl, "sent a request before the last was answered");
 		return;
 	}
+	/* Others would wait for them, too. */
+	if (m->fd != -1 && closer_waiting() >= CLOSER_MANY) {
+		client_gone(cl, "too many files of clients hang");
+		return;
+	}
 	event_add(cl->idle, &idle_time);
 	child_forward(&cl->control->child, m, cl->id);
 }
@@ -155,6 +161,7 @@ const msg_handler control_from_client[MSG__COUNT] = {
 	[MSG_VM_WAIT] = client_request,
 	[MSG_VM_PAUSE] = client_request,
 	[MSG_VM_UNPAUSE] = client_request,
+	[MSG_VM_DUMP] = client_request,
 	[MSG_VM_GDB] = client_request,
 	[MSG_VM_STATS] = client_request,
 	[MSG_STATUS] = client_request,
@@ -299,6 +306,7 @@ const msg_handler control_from_parent[MSG__COUNT] = {
 	[MSG_STATUS_VM] = control_answer,
 	[MSG_STATUS_END] = control_answer,
 	[MSG_STATS_ROW] = control_answer,
+	[MSG_VM_PROGRESS] = control_answer,
 	[MSG_CLIENT_CLOSE] = control_client_close,
 	[MSG_LOG_LEVEL] = child_log_level,
 };
@@ -319,6 +327,8 @@ control_main(void)
 	if (c.listener == NULL || c.resume == NULL ||
 	    event_add(c.listener, NULL) == -1)
 		fatalx("control", "out of memory");
+	if (jail_seal(ROLE_CONTROL) == -1)
+		fatal("control", "cannot seal the sandbox");
 	event_base_dispatch(c.child.base);
 	return 0;
 }

@@ -25,6 +25,9 @@
 #define DEVICE_SOON_MS 6000
 /* How long device processes may finish requests after their VM has ended. */
 static const struct timeval linger = { .tv_sec = 2 };
+/* And how long they may take to die: one that waits in the kernel for a file of
+ * a client's may do so for ever. */
+static const struct timeval dying = { .tv_sec = 3 };
 /* To read a kernel and an initrd takes seconds at most, on any medium that
  * works; the file of a client may lie on one that never answers. */
 #define START_S 60
@@ -33,10 +36,11 @@ static const struct timeval linger = { .tv_sec = 2 };
 static const struct timeval respawn_delay = { .tv_usec = 20000 };
 
 /* The files that the VM process itself needs. */
-#define VM_KINDS                                         \
-	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |   \
-	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY | \
-	    1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | 1U << VM_FILE_GDB)
+#define VM_KINDS                                           \
+	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |     \
+	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY |   \
+	    1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
+	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB)
 
 struct guest *
 guest_new(struct guest_host *host, uint32_t id, struct vmspec *spec)
@@ -312,6 +316,28 @@ guest_log_level(struct guest *g, uint32_t level)
 
 /* --- ending --------------------------------------------------------------- */
 
+static void guest_finish(struct guest *);
+
+/* They are dead for all that matters: no vCPU runs, nothing is read or written,
+ * and whenever their wait is over the kernel has done with them. */
+static void
+guest_give_up(struct guest *g)
+{
+	struct guest_proc *p;
+
+	TAILQ_FOREACH(p, &g->procs, entry) {
+		if (p->pid == 0)
+			continue;
+		log_warnx("guest",
+		    "vm %s: %s%u, process %d, is killed and does not end",
+		    g->spec->start.target.name, role_name(p->role), p->index,
+		    (int)p->pid);
+		p->pid = 0;
+	}
+	g->vm = NULL;
+	guest_finish(g);
+}
+
 static void
 guest_killer_cb(int fd, short what, void *arg)
 {
@@ -320,9 +346,16 @@ guest_killer_cb(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (g->killed) {
+		guest_give_up(g);
+		return;
+	}
+	g->killed = true;
 	TAILQ_FOREACH(p, &g->procs, entry)
 		if (p->pid != 0)
 			kill(p->pid, SIGKILL);
+	if (g->killer != NULL)
+		event_add(g->killer, &dying);
 }
 
 /* Tells the parent once nothing is left of the VM. */

@@ -80,7 +80,9 @@ struct guest {
 	struct log_limit lines; /* of all its processes */
 	struct guest_asks asks;
 	bool ending;
+	bool killed; /* all that were left got SIGKILL */
 	bool answered; /* the parent got its VM_READY */
+	bool dumped; /* the parent got its VM_DUMPED */
 };
 
 /* Returns owned; takes spec. */

@@ -33,8 +33,20 @@ guestmsg_ready(void *arg, struct msg *m)
 	guestmsg_to_parent(arg, m);
 }
 
-/* The last word of a VM process: why it ends.  Its end itself is seen by
- * waitpid(2). */
+/* Once: the parent makes a file of it. */
+static void
+guestmsg_dumped(void *arg, struct msg *m)
+{
+	struct guest_proc *p = arg;
+
+	if (p->guest->dumped)
+		return;
+	p->guest->dumped = true;
+	guestmsg_to_parent(arg, m);
+}
+
+/* The last word of a VM process: why it ends.  That nothing is left of it is
+ * seen by waitpid(2). */
 static void
 guestmsg_exiting(void *arg, struct msg *m)
 {
@@ -47,6 +59,9 @@ guestmsg_exiting(void *arg, struct msg *m)
 	g->detail_len =
 	    m->tail_len < sizeof(g->detail) ? m->tail_len : sizeof(g->detail);
 	memcpy(g->detail, m->tail, g->detail_len);
+	/* The kernel may not let it end: one of its threads waits for a file.
+	 */
+	guest_end(g, g->end.reason);
 }
 
 /* As it calls itself where nobody else can: "vm web1", "blk0/web1". */
@@ -97,7 +112,9 @@ guestmsg_log_line(void *arg, struct msg *m)
 const msg_handler vmm_from_vm[MSG__COUNT] = {
 	[MSG_VM_READY] = guestmsg_ready,
 	[MSG_VM_STATE] = guestmsg_to_parent,
+	[MSG_VM_DUMPED] = guestmsg_dumped,
 	[MSG_VM_EXITING] = guestmsg_exiting,
+	[MSG_VM_PROGRESS] = guest_ask_part,
 	[MSG_STATS_ROW] = guest_ask_part,
 	[MSG_VM_ANSWER] = guest_ask_answer,
 	[MSG_LOG_LINE] = guestmsg_log_line,

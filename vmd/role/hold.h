@@ -19,6 +19,7 @@ struct vcpus;
 enum holder {
 	HOLD_START, /* it has not begun; vcpus_start() leaves it so */
 	HOLD_PAUSE, /* vmctl pause */
+	HOLD_DUMP, /* a dump is written */
 	HOLD_DEBUG, /* a debugger, or waiting for one */
 	HOLD__COUNT
 };

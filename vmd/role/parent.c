@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ipc/closer.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "role/gdbsock.h"
@@ -340,6 +341,9 @@ parent_reap_all(struct parent *p)
 		while (pid != 0 && waitpid(pid, NULL, WNOHANG) == 0) {
 			if (parent_now_ms() > until)
 				kill(pid, SIGKILL);
+			/* The kernel holds it, for a client's file. */
+			if (parent_now_ms() > until + REAP_MS)
+				break;
 			nanosleep(&pause, NULL);
 		}
 	}
@@ -535,6 +539,8 @@ parent_main(const struct parent_options *o)
 	parent_ttys(&p);
 	parent_spawn_all(&p);
 	parent_jail(&p);
+	if (closer_start(2 * CLOSER_MANY) == -1)
+		fatal("vmd", "no thread");
 	if (reload_conf(&p, NULL, 0) == -1) {
 		log_warnx("vmd", "the configuration has errors");
 		parent_reap_all(&p);

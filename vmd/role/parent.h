@@ -154,8 +154,21 @@ struct vment *request_running_vm(
 void ask_request(void *arg, struct msg *);
 void ask_part(void *arg, struct msg *);
 void ask_answer(void *arg, struct msg *);
+/* A client is gone: what it asked needs no answer. */
+void ask_cancel(struct parent *, struct vment *, uint32_t client);
 /* The VM process is gone: who asked it hears that. */
 void ask_ended(struct parent *, struct vment *);
+
+/* --- crash.c ----------------------------------------------------------------
+ */
+
+/* Makes the file for the dump of a crash, where the VM is to have one, and puts
+ * it into spec.  VM_ERROR_OK, or why not, with errno. */
+enum vm_error crash_prepare(struct vment *, struct vmspec *spec);
+/* The handler of VM_DUMPED. */
+void crash_dumped(void *arg, struct msg *);
+/* The VM has ended: a dump that is complete gets its name. */
+void crash_finish(struct vment *);
 
 /* --- reload.c ---------------------------------------------------------------
  */

@@ -114,6 +114,8 @@ reload_spec(const struct conf_vm *c)
 	for (uint32_t i = 0; i < c->ndisks; i++)
 		s->path[VM_FILE_DISK][i] = reload_strdup(c->disks[i].path);
 	s->cmdline = reload_strdup(c->cmdline);
+	s->path[VM_FILE_CRASH][0] = reload_strdup(c->crash_dir);
+	s->crash_max = c->crash_max;
 	return s;
 }
 

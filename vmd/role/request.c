@@ -156,8 +156,10 @@ request_session_close(struct parent *p, struct session *s)
 {
 	struct vment *v;
 
-	TAILQ_FOREACH(v, &p->vms.vms, entry)
+	TAILQ_FOREACH(v, &p->vms.vms, entry) {
+		ask_cancel(p, v, s->id);
 		vment_forget_client(v, s->id);
+	}
 	TAILQ_REMOVE(&p->sessions, s, entry);
 	p->nsessions--;
 	vmspec_free(s->spec);
@@ -490,6 +492,7 @@ const msg_handler parent_from_control[MSG__COUNT] = {
 	[MSG_VM_WAIT] = request_wait,
 	[MSG_VM_PAUSE] = request_pause,
 	[MSG_VM_UNPAUSE] = request_pause,
+	[MSG_VM_DUMP] = ask_request,
 	[MSG_VM_GDB] = request_gdb,
 	[MSG_VM_STATS] = ask_request,
 	[MSG_STATUS] = request_status,

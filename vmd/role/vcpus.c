@@ -180,7 +180,7 @@ static void
 vcpus_shutdown(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
 	(void)e;
-	vcpus_end(vs, vcpu, END_REBOOT, "triple fault");
+	vcpus_end(vs, vcpu, END_FAULT, "triple fault");
 }
 
 static void

@@ -17,7 +17,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "boot/boot.h"
 #include "chip/pm.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
@@ -26,10 +25,12 @@
 #include "role/board.h"
 #include "role/child.h"
 #include "role/debug.h"
+#include "role/dump.h"
 #include "role/hold.h"
 #include "role/role.h"
 #include "role/stats.h"
 #include "role/vcpus.h"
+#include "role/vmload.h"
 #include "vmm.h"
 
 /* A guest that hears the power button has this long to switch itself off; one
@@ -40,11 +41,6 @@
 #define DEVICES_UP_S 10
 /* To pause, devices finish what they have begun: longer than this is a hang. */
 #define PAUSE_S 5
-#define LARGE_PAGE (2ULL << 20)
-/* What Linux takes from the end of RAM while it boots, and how many times that
- * a VM must have for it to be given at once. */
-#define EARLY_MEMORY (24ULL << 20)
-#define EARLY_SHARE 8
 
 /* Where the process is; each message is right in some of them only. */
 enum vm_phase { VM_COLLECTING, VM_BUILDING, VM_RUNS, VM_PAUSING, VM_IS_PAUSED };
@@ -60,6 +56,7 @@ struct vm_role {
 	struct board board;
 	struct vcpus vcpus;
 	struct hold hold;
+	struct dump dump;
 	struct debug debug;
 	struct vmspec *spec;
 	enum vm_phase phase;
@@ -112,65 +109,12 @@ vm_limit(struct vm_role *r, time_t seconds)
 	timerfd_settime(r->limit_fd, 0, &its, NULL);
 }
 
-static void *
-vm_rom(void *arg, uint64_t gpa, uint64_t len)
-{
-	struct vm_role *r = arg;
-
-	if (vm_map_memory(r->board.vm, gpa, len, -1, 0,
-		VMM_PROT_READ | VMM_PROT_EXEC) == -1)
-		return NULL;
-	return vm_map_gpa(r->board.vm, gpa, len);
-}
-
-/* A small page costs a fault in the host, and another in the guest's page
- * walks: what a file fills gets large ones, with what the kernel puts right
- * behind itself.  Where the host has none to give, small ones do. */
-static void
-vm_fill(void *arg, uint64_t gpa, uint64_t len)
-{
-	struct vm_role *r = arg;
-	uint64_t start = gpa & ~(LARGE_PAGE - 1);
-	uint64_t end = (gpa + len + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
-
-	if (vm_memory_large(r->board.vm, start, end - start) == -1)
-		log_debug("vm", "no large pages at 0x%llx",
-		    (unsigned long long)start);
-}
-
-/*
- * Where a kernel goes next: it takes its first memory from the end of RAM, and
- * real-mode trampolines and DMA buffers from the beginning.  A VM with little
- * RAM keeps what it does not use.
- */
-static void
-vm_fill_early(struct vm_role *r)
-{
-	uint64_t lowmem = r->board.machine.lowmem;
-
-	if (lowmem < EARLY_SHARE * EARLY_MEMORY)
-		return;
-	vm_fill(r, 0, LARGE_PAGE);
-	vm_fill(r, lowmem - EARLY_MEMORY, EARLY_MEMORY);
-}
-
 static void
 vm_load(struct vm_role *r, struct boot_cpu *cpu)
 {
-	const struct boot_params params = {
-		.kernel_fd = vmspec_get(r->spec, VM_FILE_KERNEL, 0),
-		.initrd_fd = vmspec_get(r->spec, VM_FILE_INITRD, 0),
-		.firmware_fd = vmspec_get(r->spec, VM_FILE_FIRMWARE, 0),
-		.cmdline = r->spec->cmdline,
-		.machine = &r->board.machine,
-		.rom = vm_rom,
-		.fill = vm_fill,
-		.arg = r,
-	};
 	struct boot_result result;
 
-	memset(&result, 0, sizeof(result));
-	if (boot_load(&params, &result) == -1) {
+	if (vmload(&r->board, r->spec, &result) == -1) {
 		const struct msg_result m = { .error = result.error,
 			.sys_errno = (uint32_t)result.sys_errno,
 			.file = result.file };
@@ -178,8 +122,6 @@ vm_load(struct vm_role *r, struct boot_cpu *cpu)
 		vm_fail(r, &m, result.detail);
 	}
 	*cpu = result.cpu;
-	if (cpu->mode != BOOT_RESET)
-		vm_fill_early(r);
 }
 
 static void
@@ -239,6 +181,7 @@ vm_pause_devices(void *arg)
 		virtio_stop(r->board.device[i]);
 }
 
+/* The guest cannot go on, and its dump, if there is to be one, is written. */
 static void
 vm_ended(void *arg)
 {
@@ -246,11 +189,24 @@ vm_ended(void *arg)
 	char detail[VMD_DETAIL_MAX];
 	enum vm_end reason;
 
-	if (!vcpus_ended(&r->vcpus, &reason, detail))
-		return;
+	vcpus_ended(&r->vcpus, &reason, detail);
 	if (detail[0] != '\0')
 		log_info("vm", "ends: %s", detail);
 	vm_exit(r, reason, VM_ERROR_OK, detail);
+}
+
+/* No debugger looks at its end (any more): a crash is dumped. */
+static void
+vm_dump_end(void *arg)
+{
+	struct vm_role *r = arg;
+	char detail[VMD_DETAIL_MAX];
+	enum vm_end reason;
+
+	vcpus_ended(&r->vcpus, &reason, detail);
+	if ((reason != END_CRASH && reason != END_FAULT) ||
+	    !dump_crash(&r->dump, vm_ended, r))
+		vm_ended(r);
 }
 
 static void
@@ -265,8 +221,8 @@ vm_vcpus_ready(void *arg, uint32_t events)
 	if (read(r->vcpus.event_fd, &count, sizeof(count)) == -1)
 		return;
 	if (vcpus_ended(&r->vcpus, &reason, detail) &&
-	    !debug_keeps(&r->debug, vm_ended, r))
-		vm_ended(r);
+	    !debug_keeps(&r->debug, vm_dump_end, r))
+		vm_dump_end(r);
 	hold_check(&r->hold);
 }
 
@@ -299,6 +255,8 @@ vm_build(struct vm_role *r)
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
 	hold_init(&r->hold, &r->board, &r->vcpus);
+	if (dump_init(&r->dump, &r->child, &r->board, &r->hold, r->spec) == -1)
+		vm_fail_errno(r, VM_ERROR_FAILED, "cannot make its threads");
 	if (debug_init(&r->debug, &r->board, &r->vcpus, &r->hold,
 		vmspec_take(r->spec, VM_FILE_GDB, 0)) == -1)
 		vm_fail_errno(r, VM_ERROR_GDB_FAILED, "");
@@ -477,6 +435,7 @@ vm_stop(void *arg, struct msg *m)
 	if (r->phase < VM_RUNS || r->stop_asked)
 		return;
 	/* A guest that stands still cannot hear the button. */
+	dump_cancel(&r->dump, 0, VM_ERROR_STOPPING);
 	if (r->phase == VM_PAUSING)
 		vm_pause_abandon(r, VM_ERROR_STOPPING);
 	else if (r->phase == VM_IS_PAUSED)
@@ -507,6 +466,30 @@ vm_stats(void *arg, struct msg *m)
 		stats_answer(&r->child, &r->vcpus, m->payload);
 }
 
+static void
+vm_dump_asked(void *arg, struct msg *m)
+{
+	struct vm_role *r = arg;
+	const struct msg_vm_ask *ask = m->payload;
+
+	if (!vm_may_answer(r, ask))
+		return;
+	if (r->stop_asked)
+		answer_end(&r->child, ask->client, VM_ERROR_STOPPING, 0, "");
+	else
+		dump_ask(&r->dump, m);
+}
+
+static void
+vm_cancel(void *arg, struct msg *m)
+{
+	struct vm_role *r = arg;
+	const struct msg_vm_cancel *cancel = m->payload;
+
+	if (r->phase >= VM_RUNS && cancel->client != 0)
+		dump_cancel(&r->dump, cancel->client, VM_ERROR_CANCELLED);
+}
+
 const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_START] = vm_start_begin,
 	[MSG_VM_FILE] = vm_start_file,
@@ -515,6 +498,8 @@ const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_STOP] = vm_stop,
 	[MSG_VM_PAUSE] = vm_pause,
 	[MSG_VM_UNPAUSE] = vm_unpause,
+	[MSG_VM_DUMP] = vm_dump_asked,
+	[MSG_VM_CANCEL] = vm_cancel,
 	[MSG_VM_STATS] = vm_stats,
 	[MSG_DEVICE_LINK] = vm_device_link,
 	[MSG_LOG_LEVEL] = child_log_level,

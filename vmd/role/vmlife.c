@@ -148,7 +148,7 @@ vmlife_again(struct parent *p, struct vment *v)
 
 	if (v->stop_asked || p->ending)
 		return false;
-	if (!vment_may_restart(v, parent_now_ms())) {
+	if (!vment_may_restart(v, parent_now_ms() - v->crash.ms)) {
 		log_warnx(
 		    "vm", "%s (vm %u): restarted too quickly", v->name, v->id);
 		return false;
@@ -170,6 +170,7 @@ static const struct {
 } ends[] = {
 	[END_POWEROFF] = { "switched itself off", VM_ERROR_OK },
 	[END_REBOOT] = { "reset itself", VM_ERROR_OK },
+	[END_FAULT] = { "reset itself", VM_ERROR_OK },
 	[END_CRASH] = { "crashed", VM_ERROR_DIED },
 	[END_FORCED] = { "was ended", VM_ERROR_OK },
 	[END_FAILED] = { "could not be started", VM_ERROR_FAILED },
@@ -188,7 +189,9 @@ vmlife_vm_exited(void *arg, struct msg *m)
 	if (v == NULL || v->run == NULL ||
 	    e->reason >= (sizeof(ends) / sizeof(ends[0])))
 		return;
-	if ((e->reason == END_REBOOT || e->reason == END_CRASH) &&
+	crash_finish(v);
+	if ((e->reason == END_REBOOT || e->reason == END_FAULT ||
+		e->reason == END_CRASH) &&
 	    vmlife_again(p, v))
 		return;
 	snprintf(detail, sizeof(detail), "%.*s", (int)m->tail_len, m->tail);
@@ -235,6 +238,8 @@ const msg_handler parent_from_vmm[MSG__COUNT] = {
 	[MSG_VM_READY] = vmlife_vm_ready,
 	[MSG_VM_STATE] = vmlife_vm_state,
 	[MSG_VM_EXITED] = vmlife_vm_exited,
+	[MSG_VM_DUMPED] = crash_dumped,
+	[MSG_VM_PROGRESS] = ask_part,
 	[MSG_STATS_ROW] = ask_part,
 	[MSG_VM_ANSWER] = ask_answer,
 	[MSG_LOG_LINE] = parent_log_line,

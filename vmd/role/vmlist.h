@@ -69,6 +69,12 @@ struct vment {
 	unsigned int taps_asked; /* of priv, which has not answered */
 	uint8_t mac[VMD_NICS_MAX][6]; /* chosen once, kept for the next start */
 	int64_t restarts[RESTARTS_MAX]; /* ms, oldest first */
+	struct vment_crash {
+		bool told; /* the VM process has said how its dump went */
+		int sys_errno; /* 0: it is complete */
+		int64_t since; /* it has had a file for one */
+		int64_t ms; /* spent on dumps; no part of a restart's time */
+	} crash;
 	TAILQ_HEAD(waiters, waiter) waiters;
 };
 

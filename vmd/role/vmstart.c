@@ -30,7 +30,7 @@
 	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |                         \
 	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_DISK | 1U << VM_FILE_TAP |  \
 	    1U << VM_FILE_TTY | 1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
-	    1U << VM_FILE_GDB)
+	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB)
 
 /* A start under way: where its error goes. */
 struct vmstart {
@@ -314,6 +314,7 @@ vmstart_merge(const struct vmspec *def, struct vmspec *extra)
 	if (def == NULL)
 		return s;
 	s->start = def->start;
+	s->crash_max = def->crash_max;
 	if ((given.given & START_DEBUG) != 0)
 		s->start.debug = given.debug;
 	/* A kernel of the requester's comes without the definition's initrd
@@ -413,6 +414,17 @@ vmstart_send(struct vmstart *st)
 	return VM_ERROR_OK;
 }
 
+static enum vm_error
+vmstart_crash(struct vmstart *st)
+{
+	enum vm_error error = crash_prepare(st->v, st->spec);
+
+	if (error == VM_ERROR_OK)
+		return error;
+	return vmstart_file_error(st, VM_FILE_CRASH, 0, error,
+	    error == VM_ERROR_FILE_OPEN ? errno : 0);
+}
+
 enum vm_error
 vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
     uid_t uid, struct msg_result *result, char *detail, size_t detail_size)
@@ -426,6 +438,7 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 	struct msg_vm_start *m = &st.spec->start;
 	enum vm_error error;
 
+	memset(&v->crash, 0, sizeof(v->crash));
 	*result = request_result(v, VM_ERROR_OK);
 	detail[0] = '\0';
 	strlcpy(m->target.name, v->name, sizeof(m->target.name));
@@ -436,6 +449,7 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 		m->cpus = 1;
 	if ((error = vmstart_firmware(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_files(&st)) != VM_ERROR_OK ||
+	    (error = vmstart_crash(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_kvm(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_nics(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_terminal(&st, uid)) != VM_ERROR_OK ||
@@ -472,5 +486,12 @@ vmstart_stop(struct parent *p, struct vment *v, bool force)
 int
 vmstart_again(struct parent *p, struct vment *v)
 {
+	enum vm_error error = crash_prepare(v, v->run);
+
+	/* It has run before; one that goes on without is better than none. */
+	if (error != VM_ERROR_OK)
+		log_warnx("vm", "%s (vm %u): no dump of its next crash: %s %s",
+		    v->name, v->id, v->run->path[VM_FILE_CRASH][0],
+		    vm_error_text(error));
 	return vmspec_send(v->run, parent_link(p, PROC_VMM), v->id, VMM_KINDS);
 }
