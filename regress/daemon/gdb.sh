@@ -107,10 +107,12 @@ expect 'gdb writes and reads memory' with_gdb free \
 expect 'memory is as written' shows '= 0x12345678'
 expect 'a register is' shows '= 0x4711'
 
-# Ctrl-C.
+# Ctrl-C.  The file is emptied first: who waits for a line may be there before
+# gdb is.
+: >"$work/gdb.out"
 timeout 60 stdbuf -oL gdb -nx -batch -ex "target remote $folder/free" \
     -ex 'echo goes\n' -ex continue -ex 'echo stopped\n' -ex 'p $rip' \
-    -ex 'echo on\n' -ex continue >"$work/gdb.out" 2>&1 &
+    -ex 'echo on\n' -ex continue >>"$work/gdb.out" 2>&1 &
 gdb=$!
 background $gdb
 gdb_child()
@@ -255,10 +257,11 @@ expect 'the guest goes on' is_state again running
 expect 'a debugger has it' attach again
 let_go again
 mkfifo "$work/crash.in"
+: >"$work/gdb.out"
 timeout 60 stdbuf -oL gdb -nx -batch -ex "target remote $folder/again" \
     -ex 'echo goes\n' -ex continue -ex 'echo crashed\n' -ex 'p $rip' -ex 'set $rax = 1' -ex 'stepi' \
     -ex 'shell cat >/dev/null' -ex detach \
-    <"$work/crash.in" >"$work/gdb.out" 2>&1 &
+    <"$work/crash.in" >>"$work/gdb.out" 2>&1 &
 background $!
 exec 8>"$work/crash.in"
 expect 'gdb lets it run' shows_within 20 '^goes'
