@@ -57,6 +57,7 @@ expect 'nor in the VM process' [ "$(fds "$pid")" = "$vm_before" ]
 # A file system of the client's own, where whoever writes or closes the file
 # waits for as long as the client likes, and no signal ends that.
 mkdir "$work/fuse"
+trap 'umount -l "$work/fuse" 2>/dev/null; cleanup' EXIT
 "$tools/hangfs" "$work/fuse" >"$work/hangfs.out" &
 hangfs=$!
 background $hangfs
@@ -128,7 +129,7 @@ expect 'in another process' refuse [ "$(column one PID)" = "$pid2" ]
 expect 'and dumped' timeout 10 "$VMCTL" dump one "$work/again.core"
 kill "$hangfs"
 wait "$hangfs" 2>/dev/null
-umount "$work/fuse"
+umount -l "$work/fuse"
 expect 'the file system ends: the process, too' wait_for 5 gone "$pid"
 expect 'and the other' wait_for 5 gone "$pid2"
 same_as_before 'nothing is left' "$before"
