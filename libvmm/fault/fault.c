@@ -115,12 +115,6 @@ fault_write(int fd, const void *buf, size_t len)
 	return vmm_fault() ? -1 : write(fd, buf, len);
 }
 
-off_t
-fault_lseek(int fd, off_t off, int whence)
-{
-	return vmm_fault() ? -1 : lseek(fd, off, whence);
-}
-
 ssize_t
 fault_pwrite(int fd, const void *buf, size_t len, off_t off)
 {
