@@ -81,6 +81,7 @@ struct guest {
 	struct guest_asks asks;
 	bool ending;
 	bool killed; /* all that were left got SIGKILL */
+	bool reaping; /* one of its processes: it is needed for longer */
 	bool answered; /* the parent got its VM_READY */
 	bool dumped; /* the parent got its VM_DUMPED */
 };
