@@ -13,7 +13,7 @@
 #include "role/guest.h"
 #include "role/guest_proc.h"
 
-static unsigned int lines, ends;
+static unsigned int lines, ends, states;
 static char process[64], text[VMD_LOGLINE_MAX + 1];
 
 static void
@@ -24,7 +24,8 @@ to_parent(void *arg, enum msg_type type, uint32_t vm_id, const void *payload,
 
 	(void)arg;
 	CHECK_EQ(vm_id, 7);
-	if (type == MSG_VM_EXITED)
+	states += type == MSG_VM_STATE;
+	if (type == MSG_VM_EXITED || type == MSG_VM_STATE)
 		return;
 	CHECK_EQ(type, MSG_LOG_LINE);
 	CHECK_EQ(len, sizeof(*l));
@@ -132,6 +133,32 @@ verbose_lines_are_asked_for(void)
 	guest_free(g);
 }
 
+/* Each command has one answer at most; a process that goes on is not heard. */
+static void
+a_state_is_asked_for(void)
+{
+	static const struct msg_vm_state paused = { .state = VM_PAUSED };
+	static const struct msg_vm_target target = { .id = 7 };
+	struct guest *g = guest();
+	struct msg state = {
+		.type = MSG_VM_STATE, .fd = -1, .payload = &paused, .tail = ""
+	};
+	struct msg pause = {
+		.type = MSG_VM_PAUSE, .fd = -1, .payload = &target, .tail = ""
+	};
+
+	g->vm = guest_proc_new(g, ROLE_VM, 0, 0);
+	states = 0;
+	vmm_from_vm[MSG_VM_STATE](g->vm, &state);
+	CHECK_EQ(states, 0);
+	guest_command(g, &pause);
+	guest_command(g, &pause);
+	for (unsigned int i = 0; i < 100; i++)
+		vmm_from_vm[MSG_VM_STATE](g->vm, &state);
+	CHECK_EQ(states, 2);
+	guest_free(g);
+}
+
 /* Its last word is still in the socket when it is reaped, and no other process
  * is left: the guest ends once, and after that. */
 static void
@@ -168,6 +195,7 @@ main(void)
 	TEST(a_line_is_of_who_sent_it);
 	TEST(a_flood_is_held_back);
 	TEST(verbose_lines_are_asked_for);
+	TEST(a_state_is_asked_for);
 	TEST(the_last_word_is_read_when_it_is_reaped);
 	return CHECK_EXIT();
 }
