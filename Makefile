@@ -222,4 +222,7 @@ help: ## lists the targets
 clean: ## removes the build folder
 	rm -rf $(O)
 
+# What is made on the way stays: nothing is removed behind the user's back.
+.SECONDARY:
+
 .PHONY: all deps install install-libvmm uninstall help clean
