@@ -156,7 +156,9 @@ dump_thread(void *arg)
 		fd = d->fd;
 		pthread_mutex_unlock(&d->lock);
 		error = dump_write(d, fd);
-		close(fd);
+		/* A file system may say only now that there was no room. */
+		if (close(fd) == -1 && error == 0)
+			error = errno;
 		pthread_mutex_lock(&d->lock);
 		d->fd = -1;
 		d->read = d->ended = true;
