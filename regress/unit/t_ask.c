@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ipc/vmspec.h"
 #include "role/parent.h"
 
 /* The other ends: what control and vmm get. */
@@ -325,6 +326,24 @@ parts_leave_room(void)
 	end();
 }
 
+/* A VM process that has no file for a dump says that it has filled it: nothing
+ * is kept of that until it has one. */
+static void
+a_dump_needs_a_file(void)
+{
+	static const struct msg_vm_dumped dumped = { .ms = 1 };
+
+	REQUIRE(begin());
+	from_vm(MSG_VM_DUMPED, v, &dumped, "");
+	v->run = vmspec_new();
+	from_vm(MSG_VM_DUMPED, v, &dumped, "");
+	CHECK(!v->crash.told);
+	vmspec_put(v->run, VM_FILE_CRASH, 0, dup(0), 0);
+	from_vm(MSG_VM_DUMPED, v, &dumped, "");
+	CHECK(v->crash.told);
+	end();
+}
+
 /* What a control process said before it ended is read when it is reaped: there
  * is nobody to end, and pid 0 would be all processes of the daemon. */
 static void
@@ -355,6 +374,7 @@ main(void)
 	TEST(a_vm_that_ends_answers);
 	TEST(a_client_that_left_is_forgotten);
 	TEST(parts_leave_room);
+	TEST(a_dump_needs_a_file);
 	TEST(a_client_announced_twice_by_the_dead);
 	return CHECK_EXIT();
 }

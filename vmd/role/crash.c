@@ -39,7 +39,9 @@ crash_dumped(void *arg, struct msg *m)
 	struct vment *v = vmlist_find_id(&p->vms, m->peerid);
 	int64_t up;
 
-	if (v == NULL || v->run == NULL || v->crash.told)
+	/* What is said of no file is not to be believed of the next one. */
+	if (v == NULL || v->run == NULL || v->crash.told ||
+	    vmspec_get(v->run, VM_FILE_CRASH, 0) == -1)
 		return;
 	up = parent_now_ms() - v->crash.since;
 	v->crash.told = true;
