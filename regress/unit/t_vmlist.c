@@ -77,6 +77,8 @@ waiters_are_answered_once(void)
 	vment_wait(v, 2, WAIT_PAUSE);
 	vment_wait(v, 3, WAIT_END);
 	vment_wait(v, 4, WAIT_END);
+	vment_wait(v, 1, WAIT_END);
+	vment_wait(v, 4, WAIT_END);
 	CHECK(vment_is_awaited(v));
 	CHECK(vment_has_waiter(v, 2, WAIT_PAUSE));
 	CHECK(!vment_has_waiter(v, 2, WAIT_END));

@@ -166,9 +166,11 @@ vment_event(struct vment *v, enum vm_event event)
 void
 vment_wait(struct vment *v, uint32_t client, enum waiter_for what)
 {
-	struct waiter *w = calloc(1, sizeof(*w));
+	struct waiter *w;
 
-	if (w == NULL)
+	if (vment_has_waiter(v, client, what))
+		return;
+	if ((w = calloc(1, sizeof(*w))) == NULL)
 		fatal("vmlist", "calloc");
 	w->client = client;
 	w->what = what;

@@ -115,6 +115,8 @@ vment_is_stopped(const struct vment *v)
 	return v->state == VM_STOPPED;
 }
 
+/* Once, however often it is said: a client has one request under way, and a
+ * control process that says otherwise costs no memory. */
 void vment_wait(struct vment *, uint32_t client, enum waiter_for);
 /* Takes the next waiter out.  false: there is none. */
 bool vment_next_waiter(struct vment *, enum waiter_for, uint32_t *client);
