@@ -11,6 +11,11 @@
  * says otherwise; every function that returns a pointer returns NULL with
  * errno.
  *
+ * Structures: one that a caller passes with a member size may grow, and is told
+ * from an older one by it.  All others stay as they are as long as libvmm.so
+ * has that number and its functions the version VMM_0.1; vm_exit grows within
+ * its union, which is as large as 16 values of u.error make it.
+ *
  * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
  * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all functions of a VM may be
  * called by any thread at any time between creation and destruction.
