@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What libvmm notes of a VM while its backend refuses or the guest is quicker:
- * memory that may not be written, the log of dirty pages, snapshots.
+ * memory that may not be written, the log of dirty pages, snapshots.  And what
+ * a guest may give as its VMCOREINFO note.
  */
+#include <elf.h>
+
 #include "check.h"
 #include "fake_vm.h"
+#include "vmm_dump.h"
 
 #define PAGE 4096ULL
 #define ROM_GPA 0x80000000ULL
@@ -97,11 +101,46 @@ snapshot_leaves_no_log(void)
 	vm_destroy(vm);
 }
 
+/* A note from a guest: its lengths are checked before they are used. */
+static void
+note_has_its_length(void)
+{
+	static const char name[12] = "VMCOREINFO";
+	struct {
+		Elf64_Nhdr head;
+		char name[sizeof(name)];
+		char text[8];
+	} n = { .head = { .n_namesz = 11, .n_descsz = 5 } };
+	static const struct {
+		uint32_t name, desc;
+	} bad[] = { { 0, 5 }, { 10, 5 }, { 12, 5 }, { UINT32_MAX, 5 },
+		{ 11, 0 }, { 11, 9 }, { 11, VM_DUMP_VMCOREINFO_MAX + 1 },
+		{ 11, UINT32_MAX }, { 11, UINT32_MAX - 2 } };
+	size_t i, len;
+
+	memcpy(n.name, name, sizeof(name));
+	CHECK_EQ(vm_dump_note_len(&n, sizeof(n)), sizeof(n));
+	for (len = 0; len < sizeof(n); len++)
+		CHECK(vm_dump_note_len(&n, len) == 0 && errno == EINVAL);
+	n.head.n_descsz = 4;
+	CHECK_EQ(vm_dump_note_len(&n, sizeof(n)), sizeof(n) - 4);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		n.head.n_namesz = bad[i].name;
+		n.head.n_descsz = bad[i].desc;
+		CHECK_EQ(vm_dump_note_len(&n, sizeof(n)), 0);
+	}
+	n.head.n_namesz = 11;
+	n.head.n_descsz = 8;
+	n.name[0] = 'v';
+	CHECK_EQ(vm_dump_note_len(&n, sizeof(n)), 0);
+}
+
 int
 main(void)
 {
 	TEST(forbids_at_once);
 	TEST(logs_all_or_none);
 	TEST(snapshot_leaves_no_log);
+	TEST(note_has_its_length);
 	return CHECK_EXIT();
 }
