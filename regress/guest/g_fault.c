@@ -223,10 +223,14 @@ step_whole_state(struct life *l)
 
 	if (vcpu_get_xsave(l->vcpu, area, &len) == -1 ||
 	    vcpu_set_xsave(l->vcpu, area, len) == -1 ||
-	    vcpu_get_xcr(l->vcpu, 0, &value) == -1 ||
-	    vcpu_set_xcr(l->vcpu, 0, value) == -1 ||
 	    vcpu_get_debugregs(l->vcpu, &debug) == -1 ||
 	    vcpu_set_debugregs(l->vcpu, &debug) == -1)
+		return -1;
+	/* EINVAL: a CPU without XSAVE. */
+	if (vcpu_get_xcr(l->vcpu, 0, &value) == -1) {
+		if (errno != EINVAL)
+			return -1;
+	} else if (vcpu_set_xcr(l->vcpu, 0, value) == -1)
 		return -1;
 	if (vcpu_get_msrs(l->vcpu, &msr, 1) != 1 ||
 	    vcpu_set_msrs(l->vcpu, &msr, 1) != 1 ||
@@ -439,7 +443,8 @@ live(int (*const *step)(struct life *), int event, int file)
 }
 
 /*
- * may_bear: how many failures the life survives, -1: any number.  Of a region,
+ * may_bear: how many failures the life survives at most, -1: any number; how
+ * many calls a deadline takes depends on the machine's speed.  Of a region,
  * libvmm can do without the madvise that keeps it out of core files; and a
  * deadline's timer that cannot be stopped is one that nobody listens to;
  * and a snapshot that ends with its log still on is gone all the same.
@@ -472,7 +477,7 @@ walk_once(int (*const *steps)(struct life *), int may_bear)
 	}
 	CHECK_EQ(err, 0);
 	CHECK(n > 10);
-	CHECK(may_bear == -1 || borne == may_bear);
+	CHECK(may_bear == -1 || borne <= may_bear);
 	vmm_fault_set(0, 0);
 	printf("# %u calls, each failed once; %d failures were borne\n",
 	    (unsigned int)n - 1, borne);
@@ -499,7 +504,7 @@ static void
 test_whole_life(void)
 {
 	GUEST_NEEDS_KVM();
-	walk(life_whole, 8);
+	walk(life_whole, 10);
 }
 
 static void

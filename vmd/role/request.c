@@ -146,7 +146,8 @@ request_client_open(void *arg, struct msg *m)
 	s->uid = open->uid;
 	s->gid = open->gid;
 	s->ngroups = (unsigned int)ngroups;
-	memcpy(s->groups, m->tail, ngroups * sizeof(s->groups[0]));
+	if (ngroups > 0)
+		memcpy(s->groups, m->tail, ngroups * sizeof(s->groups[0]));
 	TAILQ_INSERT_TAIL(&p->sessions, s, entry);
 	p->nsessions++;
 }
