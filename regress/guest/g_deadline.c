@@ -24,14 +24,6 @@
 #define ROUNDS 2000
 #define SAMPLES 200
 
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#define TSAN __has_feature(thread_sanitizer)
-#else
-#define TSAN 0
-#endif
-
 #define WRITER 0x1100 /* of spin.S */
 
 static struct guest g;
@@ -168,10 +160,6 @@ test_never_missed(void)
 	struct vm_exit e;
 	pthread_t t;
 
-#if TSAN
-	/* One that comes before KVM_RUN would wait for its end. */
-	SKIP("ThreadSanitizer holds signals back while a call lasts");
-#endif
 	REQUIRE(guest_enter(g.vcpu[0]) == 0);
 	REQUIRE(pthread_create(&t, NULL, watch, g.vcpu[0]) == 0);
 	for (i = 0; i < 2 * ROUNDS && missed == 0; i++) {
