@@ -26,7 +26,8 @@ struct vm_pptdev;
  * Gives the device at a PCI address ("0000:03:00.0") to the VM, which borrows
  * it until vm_unassign_pptdev() or vm_destroy().  All memory of the VM, now
  * and later, is locked and mapped for DMA at its guest physical address; what
- * devices write there vm_dirty_get() does not see.  Errors, in the order in
+ * devices write there vm_dirty_get() does not see, and therefore snapshots are
+ * neither taken nor restored meanwhile (ENOTSUP).  Errors, in the order in
  * which they are looked for:
  *	EINVAL	not a PCI address
  *	ENOTSUP	the host has no IOMMU, or none in front of this device

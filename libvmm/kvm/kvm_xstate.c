@@ -104,10 +104,25 @@ union kvm_xstate_msrs {
 	    MSRS_AT_ONCE * sizeof(struct kvm_msr_entry)];
 };
 
-static uint32_t
-kvm_xstate_chunk(uint32_t left)
+/*
+ * One call for as many of msrs as fit, with their values, which a reading one
+ * replaces in m.  How many KVM took; *n of how many.
+ */
+static int
+kvm_xstate_msrs(struct vcpu *vcpu, unsigned long call,
+    const struct vcpu_msr *msrs, uint32_t *n, union kvm_xstate_msrs *m)
 {
-	return left < MSRS_AT_ONCE ? left : MSRS_AT_ONCE;
+	uint32_t i;
+
+	if (*n > MSRS_AT_ONCE)
+		*n = MSRS_AT_ONCE;
+	memset(m, 0, sizeof(*m));
+	m->head.nmsrs = *n;
+	for (i = 0; i < *n; i++)
+		m->head.entries[i] =
+		    (struct kvm_msr_entry) { .index = msrs[i].index,
+			    .data = msrs[i].value };
+	return ioctl(kvm_vcpu_fd(vcpu), call, &m->head);
 }
 
 int
@@ -118,12 +133,8 @@ kvm_xstate_get_msrs(struct vcpu *vcpu, struct vcpu_msr *msrs, uint32_t count)
 	int got;
 
 	while (done < count) {
-		n = kvm_xstate_chunk(count - done);
-		memset(&m, 0, sizeof(m));
-		m.head.nmsrs = n;
-		for (i = 0; i < n; i++)
-			m.head.entries[i].index = msrs[done + i].index;
-		got = ioctl(kvm_vcpu_fd(vcpu), KVM_GET_MSRS, &m.head);
+		n = count - done;
+		got = kvm_xstate_msrs(vcpu, KVM_GET_MSRS, msrs + done, &n, &m);
 		if (got == -1)
 			return -1;
 		for (i = 0; i < (uint32_t)got; i++)
@@ -140,19 +151,12 @@ kvm_xstate_set_msrs(
     struct vcpu *vcpu, const struct vcpu_msr *msrs, uint32_t count)
 {
 	union kvm_xstate_msrs m;
-	uint32_t done = 0, i, n;
+	uint32_t done = 0, n;
 	int got;
 
 	while (done < count) {
-		n = kvm_xstate_chunk(count - done);
-		memset(&m, 0, sizeof(m));
-		m.head.nmsrs = n;
-		for (i = 0; i < n; i++)
-			m.head.entries[i] =
-			    (struct kvm_msr_entry) { .index =
-							 msrs[done + i].index,
-				    .data = msrs[done + i].value };
-		got = ioctl(kvm_vcpu_fd(vcpu), KVM_SET_MSRS, &m.head);
+		n = count - done;
+		got = kvm_xstate_msrs(vcpu, KVM_SET_MSRS, msrs + done, &n, &m);
 		if (got == -1)
 			return -1;
 		done += (uint32_t)got;

@@ -14,8 +14,8 @@
 #include <signal.h>
 
 #include "check.h"
+#include "counting.h"
 #include "guest.h"
-#include "guest_vcpus.h"
 #include "pci/bus.h"
 #include "role/board.h"
 #include "role/debug.h"
@@ -139,20 +139,10 @@ listening(void)
 static bool
 setup(struct guest *g)
 {
-	struct vm_params params = { .size = sizeof(params),
-		.memory_bytes = GUEST_MEMORY,
-		.ncpus = CPUS,
-		.flags = VM_IRQCHIP };
 	const struct boot_cpu cpu = { .mode = BOOT_RESET };
 
-	if ((g->kvm = vmm_open(NULL)) == -1 ||
-	    vm_create(g->kvm, &params, &board.vm) == -1 ||
-	    vm_copyin(
-		board.vm, guest_vcpus, GUEST_ENTRY, sizeof(guest_vcpus)) == -1)
+	if (!counting_begin(g, &board, CPUS))
 		return false;
-	pthread_mutex_init(&board.lock, NULL);
-	board.watches = watches_new(&board.lock);
-	board.machine.bus = bus_new();
 	board.timer_fd = -1;
 	order_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (bus_add(board.machine.bus, BUS_PIO, PORT, 2, "chip", &chip_ops,

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "check.h"
+#include "counting.h"
 #include "guest.h"
-#include "guest_vcpus.h"
 #include "pci/bus.h"
 #include "role/board.h"
 #include "role/hold.h"
@@ -93,22 +93,12 @@ vcpus_ready(void *arg, uint32_t events)
 static bool
 setup(struct guest *g)
 {
-	struct vm_params params = { .size = sizeof(params),
-		.memory_bytes = GUEST_MEMORY,
-		.ncpus = CPUS,
-		.flags = VM_IRQCHIP };
 	const struct boot_cpu cpu = { .mode = BOOT_RESET };
 
-	if ((g->kvm = vmm_open(NULL)) == -1 ||
-	    vm_create(g->kvm, &params, &board.vm) == -1 ||
-	    vm_copyin(
-		board.vm, guest_vcpus, GUEST_ENTRY, sizeof(guest_vcpus)) == -1)
+	if (!counting_begin(g, &board, CPUS))
 		return false;
-	pthread_mutex_init(&board.lock, NULL);
-	board.watches = watches_new(&board.lock);
-	board.machine.bus = bus_new();
 	chip.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	return board.machine.bus != NULL && chip.fd != -1 &&
+	return chip.fd != -1 &&
 	    bus_add(board.machine.bus, BUS_PIO, PORT, 2, "chip", &chip_ops,
 		NULL) == 0 &&
 	    vcpus_init(&vcpus, &board, CPUS, &cpu) == 0 &&
