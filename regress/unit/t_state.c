@@ -265,6 +265,23 @@ unknown_sections(void)
 	}
 }
 
+/* A later version of what is required here cannot be skipped, whatever it says
+ * of itself. */
+static void
+later_versions(void)
+{
+	const uint32_t types[] = { STATE_END, STATE_CONFIG, STATE_MEMORY };
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct odd odd[] = { A_CONFIG,
+			{ { .type = types[i], .version = 2 }, "", 0 } };
+
+		CHECK_EQ(say(odd, 2, true), -1);
+		CHECK_EQ(errno, ENOTSUP);
+		CHECK(said("is of a later version"));
+	}
+}
+
 static void
 order(void)
 {
@@ -508,6 +525,7 @@ main(void)
 	TEST(any_bit);
 	TEST(behind_the_end);
 	TEST(unknown_sections);
+	TEST(later_versions);
 	TEST(order);
 	TEST(lengths);
 	TEST(lost_section);

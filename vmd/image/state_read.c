@@ -17,6 +17,7 @@
 
 #define SKIP 65536U /* bytes at a time of what nobody wants */
 #define ERROR_TEXT 256
+#define NAME_TEXT 32
 
 struct state_reader {
 	state_get_fn *get;
@@ -80,17 +81,25 @@ failed(struct state_reader *r, int error, const char *format, ...)
 	return -1;
 }
 
-/* The same about the section whose header has been read. */
+/* What the section whose header has been read is called. */
+static void
+section_name(const struct state_reader *r, char name[NAME_TEXT])
+{
+	const struct state_row *row = state_row(r->head.type);
+
+	if (row != NULL)
+		snprintf(name, NAME_TEXT, "%s", row->name);
+	else
+		snprintf(name, NAME_TEXT, "type %" PRIu32, r->head.type);
+}
+
+/* The same about that section. */
 static int
 section_failed(struct state_reader *r, int error, const char *why)
 {
-	const struct state_row *row = state_row(r->head.type);
-	char name[32];
+	char name[NAME_TEXT];
 
-	if (row != NULL)
-		snprintf(name, sizeof(name), "%s", row->name);
-	else
-		snprintf(name, sizeof(name), "type %" PRIu32, r->head.type);
+	section_name(r, name);
 	return failed(r, error,
 	    "section %" PRIu64 " (%s) at byte %" PRIu64 ": %s", r->head.number,
 	    name, r->at, why);
@@ -150,7 +159,9 @@ static int
 section_check_type(struct state_reader *r, const struct state_row *row)
 {
 	const struct state_head *h = &r->head;
-	bool required = (h->flags & STATE_REQUIRED) != 0;
+	/* What this version requires, a later one does not make optional. */
+	bool required = (h->flags & STATE_REQUIRED) != 0 ||
+	    (row != NULL && (row->flags & STATE_REQUIRED) != 0);
 
 	if (h->version == 0 || (h->flags & ~STATE_FLAGS) != 0)
 		return section_failed(r, ENOTSUP, "a header of unknown form");
@@ -222,10 +233,11 @@ section_begin(struct state_reader *r, uint8_t bytes[static STATE_HEADER])
 static int
 section_get(struct state_reader *r, void *bytes, size_t len)
 {
-	char what[64];
+	char what[96], name[NAME_TEXT];
 
+	section_name(r, name);
 	snprintf(what, sizeof(what), "within section %" PRIu64 " (%s)",
-	    r->head.number, state_name(r->head.type));
+	    r->head.number, name);
 	return reader_get(r, bytes, len, what);
 }
 
