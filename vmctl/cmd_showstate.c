@@ -68,7 +68,7 @@ showstate_section(
 	static struct state_config config;
 	struct state_memory memory;
 	size_t len = (size_t)s->head.length;
-	const char *why;
+	const char *why = NULL;
 	int bad = 0;
 
 	if (s->payload == NULL)

@@ -8,6 +8,7 @@
  * Usage: bench_state [MiB]
  */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <err.h>
@@ -131,18 +132,39 @@ report(const char *what, double since)
 {
 	double seconds = now() - since;
 
-	printf("%-40s %7.0f MB/s\n", what, (double)size / 1e6 / seconds);
-	fflush(stdout);
+	printf("%-40s %7.0f MB/s", what, (double)size / 1e6 / seconds);
+}
+
+/* Processor time, which other load does not lengthen much: of this process or,
+ * with RUSAGE_CHILDREN, of the writers that have ended. */
+static double
+cpu(int who)
+{
+	struct rusage r;
+
+	getrusage(who, &r);
+	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
+	    (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+}
+
+static void
+report_cpu(const char *what, double seconds)
+{
+	printf("  %s %5.2f s/GiB", what,
+	    seconds * (double)(1 << 30) / (double)size);
 }
 
 static void
 to_null(const char *what, uint32_t flags, struct state_packer *packer)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	double since = now();
+	double since = now(), used = cpu(RUSAGE_SELF);
 
 	write_stream(fd, flags, packer);
 	report(what, since);
+	report_cpu("writer", cpu(RUSAGE_SELF) - used);
+	putchar('\n');
+	fflush(stdout);
 	close(fd);
 }
 
@@ -150,7 +172,7 @@ static void
 by_pipe(const char *what, bool plain, uint32_t flags, int level)
 {
 	int p[2], status;
-	double since;
+	double since, reader = cpu(RUSAGE_SELF), writer = cpu(RUSAGE_CHILDREN);
 	pid_t pid;
 
 	if (pipe2(p, O_CLOEXEC) == -1)
@@ -174,9 +196,14 @@ by_pipe(const char *what, bool plain, uint32_t flags, int level)
 	else
 		read_stream(p[0]);
 	report(what, since);
+	reader = cpu(RUSAGE_SELF) - reader;
 	close(p[0]);
 	if (waitpid(pid, &status, 0) == -1 || status != 0)
 		errx(1, "the writer failed");
+	report_cpu("writer", cpu(RUSAGE_CHILDREN) - writer);
+	report_cpu("reader", reader);
+	putchar('\n');
+	fflush(stdout);
 	if (memcmp(guest, other, size) != 0)
 		errx(1, "what was read is not what was written");
 	memset(other, 0, size);
