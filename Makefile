@@ -16,7 +16,7 @@ CC = gcc
 CLANG = clang
 BISON = bison
 IASL = iasl
-PKGS = libevent libbsd-overlay libseccomp libmnl liburing jansson zlib
+PKGS = libevent libbsd-overlay libmd libzstd libseccomp libmnl liburing jansson zlib
 
 .DEFAULT_GOAL = all
 export O SAN CC
@@ -119,7 +119,7 @@ $(O)/vmd-bin/vmd: $(O)/vmd/main.o $(LIBS)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
 
 # vmctl needs few libraries, and its users load no others.
-VMCTL_LIBS := $(shell pkg-config --libs libbsd-overlay jansson 2>/dev/null)
+VMCTL_LIBS := $(shell pkg-config --libs libbsd-overlay libmd libzstd jansson 2>/dev/null)
 VMCTL_OBJS = $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
 $(O)/vmctl-bin/vmctl: $(VMCTL_OBJS)
 	@mkdir -p $(@D)

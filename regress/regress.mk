@@ -93,6 +93,11 @@ $(O)/regress/lib/badvmd: regress/lib/badvmd.c $(O)/vmd/main.o $(LIBS)
 	$(LINK_TEST) -Wl,--wrap=child_send,--wrap=jail_spawn,--wrap=boot_load -o $@ $< \
 	    $(O)/vmd/main.o $(VMD_LINK)
 
+# What wrote the streams in regress/state.
+$(O)/regress/state/golden: regress/state/golden.c $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK_TEST) -o $@ $< $(VMD_LINK)
+
 $(CONFCHECK): regress/config/confcheck.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)

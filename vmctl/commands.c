@@ -84,6 +84,14 @@ static const struct command commands[] = {
 	    .run = reset_run,
 	},
 	{
+	    .name = "show-state",
+	    .args = "[-j] file|-",
+	    .help = "List what a saved VM consists of, and check it.",
+	    .needs = NEEDS_NONE,
+	    .parse = showstate_parse,
+	    .run = showstate_run,
+	},
+	{
 	    .name = "start",
 	    .args = "[-c] [-A cmdline] [-b kernel] [-d disk] [-g run|stop] "
 		    "[-I initrd] [-i count] [-m size] [-N tap|user] [-p cpus] "
@@ -246,7 +254,7 @@ help_run(struct request *request, struct client *client)
 	(void)client;
 	if (request->word == NULL) {
 		for (c = commands; c < commands + COMMANDS; c++)
-			printf("%-8s %s%s%s%s\n", c->name, c->help,
+			printf("%-10s %s%s%s%s\n", c->name, c->help,
 			    c->alias ? "  Also: " : "",
 			    c->alias ? c->alias : "", c->alias ? "." : "");
 		return 0;

@@ -30,7 +30,8 @@ struct request {
 	struct start *start; /* of start; owned */
 	struct dumpfile *dump; /* of dump; owned */
 	int dir_fd; /* borrowed: the folder of CONFINE_MAKE, else -1 */
-	const char *word; /* of help: the command asked about */
+	int file_fd; /* of show-state: the file; closed by its run() */
+	const char *word; /* of help: the command; of show-state: the file */
 };
 
 enum command_needs { NEEDS_NONE, NEEDS_SOCKET };
@@ -86,6 +87,9 @@ int gdb_run(struct request *request, struct client *client);
 /* cmd_pause.c */
 int pause_run(struct request *request, struct client *client);
 int unpause_run(struct request *request, struct client *client);
+/* cmd_showstate.c */
+int showstate_parse(struct request *request, int argc, char *argv[]);
+int showstate_run(struct request *request, struct client *client);
 /* cmd_start.c */
 int start_parse(struct request *request, int argc, char *argv[]);
 int start_run(struct request *request, struct client *client);

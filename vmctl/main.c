@@ -48,8 +48,10 @@ run(struct request *request, const char *socket_path, bool verbose)
 	char path[PATH_MAX];
 	int status;
 
-	if (request->command->needs == NEEDS_NONE)
+	if (request->command->needs == NEEDS_NONE) {
+		confine(request, verbose);
 		return request->command->run(request, NULL);
+	}
 	if (client_path(socket_path, path, sizeof(path)) == -1) {
 		warn("socket");
 		return 1;

@@ -37,6 +37,15 @@ sharing(const struct command *all, size_t count, const char *word)
 	return n;
 }
 
+static bool
+is_alias(const struct command *all, size_t count, const char *word)
+{
+	for (size_t i = 0; i < count; i++)
+		if (all[i].alias != NULL && strcmp(all[i].alias, word) == 0)
+			return true;
+	return false;
+}
+
 static void
 beginnings(void)
 {
@@ -51,7 +60,10 @@ beginnings(void)
 			snprintf(
 			    word, sizeof(word), "%.*s", (int)len, all[i].name);
 			found = commands_find(word, &reason);
-			if (sharing(all, count, word) == 1)
+			/* "show" is whole, though show-state begins so. */
+			if (is_alias(all, count, word))
+				CHECK(found != NULL && found != &all[i]);
+			else if (sharing(all, count, word) == 1)
 				CHECK(found == &all[i]);
 			else {
 				CHECK(found == NULL);

@@ -5,7 +5,6 @@
  */
 #include "ipc/vmspec.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "ipc/closer.h"
 #include "ipc/log.h"
 #include "ipc/msg.h"
+#include "vm_name.h"
 
 #define START_ALL                                                              \
 	(START_MEMORY | START_CPUS | START_DISKS | START_NICS | START_KERNEL | \
@@ -40,20 +40,7 @@ _Static_assert(VMD_NICS_MAX <= VMSPEC_INDEX_MAX, "taps fit");
 bool
 vmspec_name_ok(const char *name)
 {
-	size_t len = strlen(name);
-	bool number = true;
-
-	if (len == 0 || len > VMD_NAME_MAX || !isalnum((unsigned char)*name))
-		return false;
-	for (const char *p = name; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
-
-		if (!isalnum(c) && strchr(".-_", c) == NULL)
-			return false;
-		if (!isdigit(c))
-			number = false;
-	}
-	return !number;
+	return vm_name_ok(name);
 }
 
 struct vmspec *
