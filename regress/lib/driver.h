@@ -40,6 +40,7 @@ static struct driver {
 	struct msg_link link;
 	bool hello, gone;
 	unsigned int stopped, reset_done, broken;
+	struct msg_dev_stopped at; /* where queues stood when it stopped */
 	uint64_t offered;
 	uint32_t virtio_id, queues;
 	uint8_t config[VIRTIO_CONFIG_MAX];
@@ -72,8 +73,8 @@ static inline void
 driver_on_stopped(void *arg, struct msg *m)
 {
 	(void)arg;
-	(void)m;
 	drv.stopped++;
+	drv.at = *(const struct msg_dev_stopped *)m->payload;
 }
 
 static inline void
