@@ -155,6 +155,7 @@ static void
 second_saves_are_the_same(void)
 {
 	static struct state_bytes bus2, dev2;
+	uint32_t address;
 
 	REQUIRE(setup());
 	drive();
@@ -166,7 +167,8 @@ second_saves_are_the_same(void)
 	CHECK_EQ(dev2.len, dev_state.len);
 	CHECK(memcmp(dev2.bytes, dev_state.bytes, dev2.len) == 0);
 	/* base and table were read: the address register has changed. */
-	fake_out(0xcf8, 4, *(uint32_t *)(void *)(bus_state.bytes + 2));
+	memcpy(&address, bus_state.bytes + 2, sizeof(address));
+	fake_out(0xcf8, 4, address);
 	CHECK(state_take(STATE_CHIP(pci, pci), &bus2));
 	CHECK_EQ(bus2.len, bus_state.len);
 	CHECK(memcmp(bus2.bytes, bus_state.bytes, bus2.len) == 0);

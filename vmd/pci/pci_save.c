@@ -69,7 +69,8 @@ pci_save(struct pci *pci, struct state_buf *buf)
 		memcpy(f.config, dev->config, sizeof(f.config));
 		f.line = dev->line;
 		for (unsigned int n = 0; n < PCI_BARS; n++)
-			f.mapped |= dev->bar[n].mapped ? 1U << n : 0;
+			if (dev->bar[n].mapped)
+				f.mapped |= (uint8_t)(1U << n);
 		if (state_save(buf, &pci_function_table, &f) == -1)
 			return -1;
 	}
