@@ -115,14 +115,16 @@ endif
 
 $(O)/vmd-bin/vmd: $(O)/vmd/main.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(VMD_LINK)
 
 # vmctl needs few libraries, and its users load no others.
 VMCTL_LIBS := $(shell pkg-config --libs libbsd-overlay jansson 2>/dev/null)
 VMCTL_OBJS = $(patsubst %.c,$(O)/%.o,$(wildcard vmctl/*.c)) $(call archive,vmd/image) $(call archive,compat)
 $(O)/vmctl-bin/vmctl: $(VMCTL_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(VMCTL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(VMCTL_LIBS)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -132,9 +134,11 @@ $(O)/%.o: %.c
 # bison's skeleton is not ours to keep free of conversions.
 $(O)/gen/parse.c: vmd/conf/parse.y
 	@mkdir -p $(@D)
-	$(BISON) -Wall -Werror -d -o $@ $<
+	$(call say,YACC,$@)
+	$(Q)$(BISON) -Wall -Werror -d -o $@ $<
 $(O)/gen/parse.o: $(O)/gen/parse.c
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wno-conversion -Wno-switch-enum \
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wno-conversion -Wno-switch-enum \
 	    -Wno-redundant-decls -Wno-missing-declarations -c -o $@ $<
 
 $(call objs,vmd/conf): | $(O)/gen/parse.c
@@ -142,9 +146,10 @@ $(call objs,vmd/conf): | $(O)/gen/parse.c
 # ACPI: ASL compiled by iasl, carried in the binary as an array.
 $(O)/gen/%.aml: vmd/boot/%.asl
 	@mkdir -p $(@D)
-	$(IASL) -we -p $(basename $@) $< >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
+	$(call say,IASL,$@)
+	$(Q)$(IASL) -we -p $(basename $@) $< >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 $(O)/gen/%_aml.h: $(O)/gen/%.aml
-	(echo "static const unsigned char $*_aml[] = {"; \
+	$(Q)(echo "static const unsigned char $*_aml[] = {"; \
 	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo "};") >$@
 ASL_HEADERS = $(patsubst vmd/boot/%.asl,$(O)/gen/%_aml.h,$(wildcard vmd/boot/*.asl))
 $(call objs,vmd/boot): | $(ASL_HEADERS)
@@ -221,5 +226,8 @@ help: ## lists the targets
 
 clean: ## removes the build folder
 	rm -rf $(O)
+
+# What is made on the way stays: nothing is removed behind the user's back.
+.SECONDARY:
 
 .PHONY: all deps install install-libvmm uninstall help clean

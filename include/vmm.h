@@ -11,6 +11,11 @@
  * says otherwise; every function that returns a pointer returns NULL with
  * errno.
  *
+ * Structures: one with a member size may grow, and a program that was built for
+ * another one is told so (EINVAL).  All others are fixed as long as the symbols
+ * of libvmm.so have the version VMM_0.1; a new exit has room in vm_exit's
+ * union, which u.error makes larger than any needs.
+ *
  * Threads: a vCPU is used by one thread at a time (vm_run, registers, reset);
  * vcpu_cancel(), vm_cancel_all(), vcpu_id() and all functions of a VM may be
  * called by any thread at any time between creation and destruction.

@@ -53,7 +53,8 @@ struct vm_gdb_host {
 	 * The client let go (detach, kill, hang-up): no breakpoint is left,
 	 * the guest has been resumed unless it crashed.  Close the connection
 	 * if it still is open; a next vm_gdb_attach() is possible from now on,
-	 * but not from in here.  In the debugger's thread, once per attach.
+	 * but not from in here, nor vm_gdb_destroy().  In the debugger's
+	 * thread, once per attach.
 	 */
 	void (*detach)(void *arg);
 };

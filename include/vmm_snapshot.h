@@ -19,7 +19,8 @@ struct vm_snapshot;
  * last exit answered (vcpu_complete()).  Returned owned; it goes before its VM
  * does.  Until then vm_dirty_enable() and vm_dirty_get() are its own, and fail
  * with EBUSY.  EBUSY: there is a snapshot, or that log is on; ENOENT: there is
- * no RAM.
+ * no RAM; ENOTSUP: the VM has a device of the host, and what that writes is in
+ * no log.
  *
  * Not in it: MSRs that vcpu_reset() does not set either; memory of
  * vm_map_memory() and vm_map_devmem(); time, which goes on (TSC, kvm-clock);
@@ -30,8 +31,9 @@ int vm_snapshot_take(struct vm *vm, struct vm_snapshot **snapshotp);
 /*
  * Puts all of it back; *pages (unless NULL) becomes how many pages were
  * written since the last time.  While no vCPU runs; an exit that waits for its
- * answer is dropped.  Needs the same vCPUs, else EINVAL.  After another error
- * call it again: what was written is still noted.
+ * answer is dropped.  Needs the same vCPUs, else EINVAL, and no device of the
+ * host, else ENOTSUP.  After another error call it again: what was written is
+ * still noted.
  */
 int vm_snapshot_restore(struct vm_snapshot *snapshot, uint64_t *pages);
 

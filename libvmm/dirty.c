@@ -37,18 +37,41 @@ dirty_is_on(struct vm *vm)
 	return on;
 }
 
-int
-dirty_enable(struct vm *vm, bool on)
+/* Switches as much of the RAM as goes; whether there is any. */
+static bool
+dirty_set_all(struct vm *vm, bool on, int *rc)
 {
 	bool found = false;
-	int i, rc = 0;
+	int i, err = 0;
 
-	pthread_mutex_lock(&vm->lock);
-	for (i = 0; i < vm->map.count && rc == 0; i++) {
+	*rc = 0;
+	for (i = 0; i < vm->map.count; i++) {
 		if (!vm->map.region[i].ram)
 			continue;
 		found = true;
-		rc = dirty_set(vm, &vm->map.region[i], on);
+		if (dirty_set(vm, &vm->map.region[i], on) == -1) {
+			err = errno;
+			*rc = -1;
+		}
+	}
+	if (*rc == -1)
+		errno = err;
+	return found;
+}
+
+int
+dirty_enable(struct vm *vm, bool on)
+{
+	bool found;
+	int rc, undone, err;
+
+	pthread_mutex_lock(&vm->lock);
+	found = dirty_set_all(vm, on, &rc);
+	/* A log of one part is none. */
+	if (rc == -1 && on) {
+		err = errno;
+		(void)dirty_set_all(vm, false, &undone);
+		errno = err;
 	}
 	pthread_mutex_unlock(&vm->lock);
 	if (!found) {

@@ -99,21 +99,28 @@ memory_host_map(
 static int
 memory_enter(struct vm *vm, struct memmap_region *r)
 {
+	bool readonly = (r->prot & VMM_PROT_WRITE) == 0;
 	int err;
 
 	r->slot = memmap_free_slot(&vm->map);
+	/* Before the guest has it: its first write looks at the map then, and
+	 * waits there for this call's end. */
+	if (readonly)
+		atomic_fetch_add(&vm->readonly, 1);
 	if (vm->be->slot_set(vm, r) == -1)
-		return -1;
+		goto fail;
 	if (vfio_dma_map(vm, r) == -1) {
 		err = errno;
 		(void)vm->be->slot_clear(vm, r);
 		errno = err;
-		return -1;
+		goto fail;
 	}
-	if ((r->prot & VMM_PROT_WRITE) == 0)
-		atomic_fetch_add(&vm->readonly, 1);
 	memmap_add(&vm->map, r);
 	return 0;
+fail:
+	if (readonly)
+		atomic_fetch_sub(&vm->readonly, 1);
+	return -1;
 }
 
 /* Takes it from both, or from none. */

@@ -351,12 +351,28 @@ snapshot_release(struct vm_snapshot *s)
 	free(s);
 }
 
+/* What devices of the host write is in no log. */
+static int
+snapshot_check_devices(struct vm *vm)
+{
+	bool any;
+
+	pthread_mutex_lock(&vm->lock);
+	any = vm->vfio != NULL;
+	pthread_mutex_unlock(&vm->lock);
+	if (any)
+		errno = ENOTSUP;
+	return any ? -1 : 0;
+}
+
 int
 vm_snapshot_take(struct vm *vm, struct vm_snapshot **snapshotp)
 {
 	struct vm_snapshot *s;
 	int err;
 
+	if (snapshot_check_devices(vm) == -1)
+		return -1;
 	if (atomic_load(&vm->snapshot) != NULL || dirty_is_on(vm)) {
 		errno = EBUSY;
 		return -1;
@@ -391,7 +407,7 @@ vm_snapshot_restore(struct vm_snapshot *s, uint64_t *pages)
 	struct vcpu *vcpu;
 	uint32_t i;
 
-	if (snapshot_check_cpus(s) == -1)
+	if (snapshot_check_devices(vm) == -1 || snapshot_check_cpus(s) == -1)
 		return -1;
 	for (i = 0; i < vm->params.ncpus; i++) {
 		vcpu = atomic_load(&vm->vcpus[i]);

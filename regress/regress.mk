@@ -15,7 +15,7 @@ REPLAY = $(patsubst regress/fuzz/fuzz_%.c,$(O)/regress/fuzz/replay_%,$(wildcard 
 BENCH = $(call programs,regress/bench/bench_*.c)
 TOOLS = $(call programs,regress/lib/*.c)
 CONFCHECK = $(O)/regress/config/confcheck
-LINK_TEST = $(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL)
+LINK_TEST = $(Q)$(CC) $(CPPFLAGS_ALL) -Iregress/lib $(CFLAGS_ALL) $(LDFLAGS_ALL)
 
 $(O)/regress/unit/t_%: regress/unit/t_%.c $(LIBS)
 	@mkdir -p $(@D)

@@ -65,18 +65,23 @@ breakpoint_insert(struct breakpoints *b, uint64_t gla, uint64_t gpa)
 {
 	struct breakpoint new = { .gla = gla, .gpa = gpa };
 	size_t i, at = breakpoint_lower(b, gpa);
+	bool known = false;
 
-	for (i = 0; i < b->count; i++)
-		if (b->row[i].gla == gla && b->row[i].gpa == gpa)
-			return 0;
-	if (breakpoint_grow(b) == -1)
+	for (i = at; i < b->count && b->row[i].gpa == gpa; i++)
+		known = known || b->row[i].gla == gla;
+	if (!known && breakpoint_grow(b) == -1)
 		return -1;
-	if (at < b->count && b->row[at].gpa == gpa)
+	if (vm_copyout(b->vm, gpa, &new.original, 1) == -1)
+		return -1;
+	/* Else the guest wrote there since, and that is what is below. */
+	if (new.original == int3 && breakpoint_is_at(b, gpa))
 		new.original = b->row[at].original;
-	else if (vm_copyout(b->vm, gpa, &new.original, 1) == -1)
-		return -1;
 	if (vm_copyin(b->vm, &int3, gpa, 1) == -1)
 		return -1;
+	for (i = at; i < b->count && b->row[i].gpa == gpa; i++)
+		b->row[i].original = new.original;
+	if (known)
+		return 0;
 	memmove(
 	    &b->row[at + 1], &b->row[at], (b->count - at) * sizeof(b->row[0]));
 	b->row[at] = new;

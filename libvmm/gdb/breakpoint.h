@@ -47,7 +47,8 @@ struct breakpoints {
 };
 
 /*
- * Puts an INT3 at gpa for gla; what is there already is no error.  ENOSPC:
+ * Puts an INT3 at gpa for gla; where one is already the guest's
+ * byte may have come back, and an INT3 replaces it.  ENOSPC:
  * BREAKPOINT_MAX; EFAULT: no memory there; EACCES: a file that must not be
  * written; ENOMEM.
  */

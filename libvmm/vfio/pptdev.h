@@ -77,6 +77,7 @@ struct vfio {
 struct vfio_area {
 	uint64_t off, len; /* in the BAR */
 	uint8_t *host; /* NULL: not mapped into this process yet */
+	bool in_guest; /* at the BAR's gpa + off */
 };
 
 struct vfio_bar {
@@ -85,7 +86,7 @@ struct vfio_bar {
 	bool read, write;
 	int areas;
 	struct vfio_area area[VFIO_AREAS];
-	bool mapped;
+	bool mapped; /* all areas are */
 	uint64_t gpa;
 };
 

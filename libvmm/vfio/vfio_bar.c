@@ -169,18 +169,23 @@ bar_open(struct vm_pptdev *dev, struct vfio_bar *bar)
 	return 0;
 }
 
-/* Takes the parts below n away from the guest; what is gone is no error. */
+/* Takes away from the guest what parts it has; the others are tried, too. */
 static int
-bar_drop(struct vm_pptdev *dev, struct vfio_bar *bar, int n)
+bar_drop(struct vm_pptdev *dev, struct vfio_bar *bar)
 {
 	int i, rc = 0, err = 0;
+	struct vfio_area *a;
 
-	for (i = 0; i < n; i++)
-		if (memory_drop_device(dev->vm, bar->gpa + bar->area[i].off) ==
-		    -1) {
+	for (i = 0; i < bar->areas; i++) {
+		a = &bar->area[i];
+		if (!a->in_guest)
+			continue;
+		if (memory_drop_device(dev->vm, bar->gpa + a->off) == -1) {
 			err = errno;
 			rc = -1;
-		}
+		} else
+			a->in_guest = false;
+	}
 	if (rc == -1)
 		errno = err;
 	return rc;
@@ -201,7 +206,8 @@ bar_map(struct vm_pptdev *dev, struct vfio_bar *bar, uint64_t gpa)
 		errno = EALREADY;
 		return -1;
 	}
-	if (bar_open(dev, bar) == -1)
+	/* Parts that an earlier error left. */
+	if (bar_drop(dev, bar) == -1 || bar_open(dev, bar) == -1)
 		return -1;
 	bar->gpa = gpa;
 	for (i = 0; i < bar->areas; i++) {
@@ -209,10 +215,11 @@ bar_map(struct vm_pptdev *dev, struct vfio_bar *bar, uint64_t gpa)
 		if (memory_add_device(dev->vm, gpa + a->off, a->len, a->host,
 			bar->write) == -1) {
 			err = errno;
-			(void)bar_drop(dev, bar, i);
+			(void)bar_drop(dev, bar);
 			errno = err;
 			return -1;
 		}
+		a->in_guest = true;
 	}
 	bar->mapped = true;
 	return 0;
@@ -250,7 +257,7 @@ vfio_bar_unmap(struct vm_pptdev *dev, int bar)
 		errno = ENOENT;
 		return -1;
 	}
-	if (bar_drop(dev, b, b->areas) == -1)
+	if (bar_drop(dev, b) == -1)
 		return -1;
 	b->mapped = false;
 	return 0;
@@ -278,15 +285,12 @@ vfio_bar_fini(struct vm_pptdev *dev)
 
 	for (i = 0; i < VFIO_BARS; i++) {
 		bar = &dev->bar[i];
+		(void)bar_drop(dev, bar);
 		for (j = 0; j < bar->areas; j++) {
 			a = &bar->area[j];
-			if (a->host == NULL)
-				continue;
 			/* What the guest still has must not become anything
 			 * else: then it stays until vm_destroy(). */
-			if (bar->mapped &&
-			    memory_drop_device(dev->vm, bar->gpa + a->off) ==
-				-1)
+			if (a->host == NULL || a->in_guest)
 				continue;
 			dev->vfio->ops->unmap(dev->vfio->arg, a->host, a->len);
 		}

@@ -54,10 +54,20 @@ expect 'nor in the VM process' [ "$(fds "$pid")" = "$vm_before" ]
 	echo 'skip - no FUSE'
 	exit "$failed"
 }
-# A file system of the client's own, where whoever writes or closes the file
-# waits for as long as the client likes, and no signal ends that.
+# One where it shows at the close that what was written is lost.
 mkdir "$work/fuse"
 trap 'umount -l "$work/fuse" 2>/dev/null; cleanup' EXIT
+"$tools/hangfs" "$work/fuse" full >"$work/fullfs.out" &
+fullfs=$!
+background $fullfs
+expect 'a file system that forgets' wait_for 5 grep -q ready "$work/fullfs.out"
+expect 'a dump that is lost at its close is an error' \
+    kind FILE_WRITE rw "$work/fuse/file"
+umount "$work/fuse"
+wait "$fullfs"
+
+# A file system of the client's own, where whoever writes or closes the file
+# waits for as long as the client likes, and no signal ends that.
 "$tools/hangfs" "$work/fuse" >"$work/hangfs.out" &
 hangfs=$!
 background $hangfs

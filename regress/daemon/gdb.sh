@@ -280,6 +280,33 @@ expect 'it crashes without a debugger as ever' type_keys again x
 expect 'and is reset at once' console_within 10 again '^up' 4
 ctl stop -fw again >/dev/null 2>&1
 
+# It asks for the power button's interrupt: a guest that is up would have two
+# minutes to hear it.
+sed 's/lidt empty/movw $0x602, %dx; movw $0x100, %ax; outw %ax, %dx; &/' \
+    "$(dirname "$0")/reset.S" >"$work/listens.S"
+as_guest listens "$work/listens.S"
+rm -f "$work/console.again"
+expect 'a VM that listens to the button' \
+    ctl start -g run -m 64M -b "$work/listens" again
+console_open again
+expect 'is up' console_within 10 again '^up'
+: >"$work/gdb.out"
+timeout 60 stdbuf -oL gdb -nx -batch -ex "target remote $folder/again" \
+    -ex 'echo goes\n' -ex continue -ex 'echo crashed\n' \
+    -ex 'shell cat >/dev/null' <"$work/crash.in" >>"$work/gdb.out" 2>&1 &
+background $!
+exec 8>"$work/crash.in"
+expect 'a debugger comes and goes on' shows_within 20 '^goes'
+type_keys again x
+expect 'it crashes' shows_within 20 '^crashed'
+expect 'it can be dumped while the debugger looks' \
+    ctl dump again "$work/again.core"
+expect 'and paused' ctl pause again
+expect 'and goes no further' ctl unpause again
+expect 'stop does not wait for what cannot hear' \
+    timeout 10 "$VMCTL" stop -w again
+exec 8>&-
+
 # --- the folder ----------------------------------------------------------------
 expect 'a VM with a debugger' idle free -g run
 kill -KILL "$vmd_pid"

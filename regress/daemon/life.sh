@@ -70,6 +70,19 @@ expect 'a socket path that is a file is refused' refuse timeout 10 \
     "$VMD" -d -S "$work/file" -f "$work/vm.conf"
 expect 'and the file is still there' [ "$(cat "$work/file")" = precious ]
 expect 'without a lock beside it' refuse [ -e "$work/file.lock" ]
+ln "$work/file" "$work/linked.lock"
+expect 'a lock that is another file, too, is refused' says 'not a lock of vmd' \
+    timeout 10 "$VMD" -d -S "$work/linked" -f "$work/vm.conf"
+rm "$work/linked.lock"
+mkfifo "$work/linked.lock"
+expect 'one that is no file, too' says 'not a lock of vmd' \
+    timeout 10 "$VMD" -d -S "$work/linked" -f "$work/vm.conf"
+rm "$work/linked.lock"
+touch "$work/linked.lock"
+chown 61010 "$work/linked.lock"
+expect 'one that somebody else made, too' says 'not a lock of vmd' \
+    timeout 10 "$VMD" -d -S "$work/linked" -f "$work/vm.conf"
+expect 'and nothing was written there' [ "$(cat "$work/file")" = precious ]
 expect 'a path in no folder is refused' says 'No such file' \
     timeout 10 "$VMD" -d -S "$work/none/s" -f "$work/vm.conf"
 

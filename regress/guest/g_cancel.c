@@ -12,12 +12,13 @@
 #include "check.h"
 #include "guest.h"
 #include "guest_spin.h"
+#include "runner.h"
 
 #define ROUNDS 500
 
+#define WRITER 0x1100 /* of spin.S */
+
 static struct guest g;
-static struct vm_exit last;
-static atomic_bool ended;
 
 static void
 nap(void)
@@ -44,23 +45,6 @@ guest_spins(void)
 	return false;
 }
 
-static void *
-run_once(void *arg)
-{
-	if (vm_run(arg, &last) == -1)
-		last.reason = VM_EXIT_MAX;
-	atomic_store(&ended, true);
-	return NULL;
-}
-
-static bool
-enter_writer(struct vcpu *vcpu)
-{
-	struct vcpu_regs regs = { .rip = 0x1100, .rflags = 2 };
-
-	return guest_enter(vcpu) == 0 && vcpu_set_regs(vcpu, &regs) == 0;
-}
-
 static void
 test_start(void)
 {
@@ -74,7 +58,7 @@ test_before_run(void)
 {
 	struct vm_exit e;
 
-	REQUIRE(enter_writer(g.vcpu[0]));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER));
 	REQUIRE(vcpu_cancel(g.vcpu[0]) == 0);
 	REQUIRE(vcpu_cancel(g.vcpu[0]) == 0); /* two are one */
 	REQUIRE(vm_run(g.vcpu[0], &e) == 0);
@@ -189,7 +173,7 @@ test_never_later(void)
 	unsigned int i, before, after, late = 0, early = 0;
 	pthread_t t;
 
-	REQUIRE(enter_writer(g.vcpu[0]));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER));
 	REQUIRE(pthread_create(&t, NULL, run_many, g.vcpu[0]) == 0);
 	for (i = 0; i < ROUNDS; i++) {
 		before = atomic_load(&runs);

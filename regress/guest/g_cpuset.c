@@ -10,6 +10,9 @@
 #include "guest.h"
 #include "guest_spin.h"
 #include "guest_x2apic.h"
+#include "runner.h"
+
+#define WRITER 0x1100 /* of spin.S */
 
 static struct guest g;
 
@@ -32,14 +35,6 @@ is_suspended(struct vcpu *vcpu, int how)
 	    e.u.suspended.how == how;
 }
 
-static bool
-enter_writer(struct vcpu *vcpu)
-{
-	struct vcpu_regs regs = { .rip = 0x1100, .rflags = 2 };
-
-	return guest_enter(vcpu) == 0 && vcpu_set_regs(vcpu, &regs) == 0;
-}
-
 static void
 test_start(void)
 {
@@ -59,7 +54,7 @@ test_activate(void)
 	REQUIRE(vm_activate_cpu(g.vcpu[0]) == 0);
 	CHECK(vm_activate_cpu(g.vcpu[0]) == -1 && errno == EBUSY);
 	CHECK_EQ(set_of(vm_active_cpus), 1);
-	REQUIRE(enter_writer(g.vcpu[0]));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER));
 	CHECK(guest_writes(g.vcpu[0], 0xf0, 0));
 	REQUIRE(vm_activate_cpu(g.vcpu[1]) == 0);
 	CHECK_EQ(set_of(vm_active_cpus), 3);
@@ -93,16 +88,6 @@ test_suspend_one(void)
 	CHECK(guest_writes(g.vcpu[0], 0xf0, 2));
 }
 
-static struct vm_exit last;
-
-static void *
-run_once(void *arg)
-{
-	if (vm_run(arg, &last) == -1)
-		last.reason = VM_EXIT_MAX;
-	return NULL;
-}
-
 static void
 test_suspend_vm(void)
 {
@@ -127,7 +112,7 @@ test_suspend_vm(void)
 	REQUIRE(vm_reinit(g.vm) == 0);
 	CHECK_EQ(set_of(vm_suspended_cpus), 0);
 	CHECK_EQ(set_of(vm_active_cpus), 3);
-	REQUIRE(enter_writer(g.vcpu[0]));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER));
 	CHECK(guest_writes(g.vcpu[0], 0xf0, 0));
 	guest_stop(&g);
 }

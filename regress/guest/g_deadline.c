@@ -13,10 +13,18 @@
 #include "guest.h"
 #include "guest_spin.h"
 
+/* ThreadSanitizer keeps a signal back until the next call that it knows. */
+#ifdef __SANITIZE_THREAD__
+#define SIGNALS_WAIT true
+#else
+#define SIGNALS_WAIT false
+#endif
 #define US 1000ULL
 #define MS 1000000ULL
 #define ROUNDS 2000
 #define SAMPLES 200
+
+#define WRITER 0x1100 /* of spin.S */
 
 static struct guest g;
 
@@ -36,14 +44,6 @@ guest_count(void)
 
 	(void)vm_copyout(g.vm, 0x800, &n, sizeof(n));
 	return n;
-}
-
-static bool
-enter_writer(struct vcpu *vcpu)
-{
-	struct vcpu_regs regs = { .rip = 0x1100, .rflags = 2 };
-
-	return guest_enter(vcpu) == 0 && vcpu_set_regs(vcpu, &regs) == 0;
 }
 
 static void
@@ -99,7 +99,7 @@ test_far_away(void)
 {
 	struct vm_exit e;
 
-	REQUIRE(enter_writer(g.vcpu[0]));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER));
 	REQUIRE(vm_run_until(g.vcpu[0], &e, UINT64_MAX) == 0);
 	CHECK_EQ(e.reason, VM_EXIT_PIO);
 	REQUIRE(vcpu_cancel(g.vcpu[0]) == 0);
@@ -117,7 +117,7 @@ test_never_later(void)
 	unsigned int i, ended = 0, late = 0, wrong = 0;
 	struct vm_exit e;
 
-	REQUIRE(enter_writer(g.vcpu[0]));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER));
 	for (i = 0; i < ROUNDS; i++) {
 		REQUIRE(
 		    vm_run_until(g.vcpu[0], &e, now() + i % 100 * US / 2) == 0);
@@ -282,7 +282,8 @@ main(void)
 		TEST(test_asleep);
 		TEST(test_far_away);
 		TEST(test_never_later);
-		TEST(test_never_missed);
+		if (!SIGNALS_WAIT)
+			TEST(test_never_missed);
 		TEST(test_threads);
 		TEST(test_with_cancels);
 		TEST(test_how_late);

@@ -11,6 +11,7 @@
 #include "check.h"
 #include "guest.h"
 #include "guest_stats.h"
+#include "runner.h"
 
 #define WRITER 0x1100 /* writes to port 0x81 for ever */
 #define SPINNER 0x1200 /* does not leave the guest */
@@ -22,14 +23,6 @@ static bool
 begin(uint32_t flags, uint32_t ncpus)
 {
 	return guest_start(&g, guest_stats, sizeof(guest_stats), flags, ncpus);
-}
-
-static bool
-enter_at(struct vcpu *vcpu, uint64_t rip)
-{
-	struct vcpu_regs regs = { .rip = rip, .rflags = 2 };
-
-	return guest_enter(vcpu) == 0 && vcpu_set_regs(vcpu, &regs) == 0;
 }
 
 /* The counter of this name; false: there is none. */
@@ -176,16 +169,6 @@ test_exact(void)
 
 /* --- cancels -------------------------------------------------------------- */
 
-static struct vm_exit last;
-
-static void *
-run_once(void *arg)
-{
-	if (vm_run(arg, &last) == -1)
-		last.reason = VM_EXIT_MAX;
-	return NULL;
-}
-
 static void
 test_cancels(void)
 {
@@ -195,7 +178,7 @@ test_cancels(void)
 	GUEST_NEEDS_KVM();
 	REQUIRE(begin(VM_IRQCHIP, 1));
 	REQUIRE(vmm_cancel_signal_init(0) == 0);
-	REQUIRE(enter_at(g.vcpu[0], SPINNER));
+	REQUIRE(guest_enter_at(g.vcpu[0], SPINNER));
 	REQUIRE(vcpu_cancel(g.vcpu[0]) == 0 && vcpu_cancel(g.vcpu[0]) == 0);
 	(void)run_once(g.vcpu[0]);
 	CHECK_EQ(last.reason, VM_EXIT_CANCELLED);
@@ -235,7 +218,7 @@ test_time(void)
 	GUEST_NEEDS_KVM();
 	REQUIRE(begin(VM_IRQCHIP, 1));
 	REQUIRE(vmm_cancel_signal_init(0) == 0);
-	REQUIRE(enter_at(g.vcpu[0], SPINNER));
+	REQUIRE(guest_enter_at(g.vcpu[0], SPINNER));
 	vm_stats_time(g.vm, true);
 	start = now();
 	REQUIRE(pthread_create(&t, NULL, run_once, g.vcpu[0]) == 0);
@@ -256,7 +239,7 @@ test_time(void)
 	CHECK(guest + host <= all);
 	/* Switched off it stays as it is, and goes on from there. */
 	vm_stats_time(g.vm, false);
-	REQUIRE(enter_at(g.vcpu[0], WRITER));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER));
 	REQUIRE(guest_writes(g.vcpu[0], 0x81, 0));
 	host = value(g.vcpu[0], "vmm_host_time");
 	nanosleep(&nap, NULL);
@@ -356,7 +339,8 @@ test_while_vcpus_run(void)
 
 	GUEST_NEEDS_KVM();
 	REQUIRE(begin(0, 2));
-	REQUIRE(enter_at(g.vcpu[0], WRITER) && enter_at(g.vcpu[1], WRITER));
+	REQUIRE(guest_enter_at(g.vcpu[0], WRITER) &&
+	    guest_enter_at(g.vcpu[1], WRITER));
 	vm_stats_time(g.vm, true);
 	atomic_store(&stop, false);
 	for (int i = 0; i < 4; i++)

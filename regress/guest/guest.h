@@ -52,6 +52,15 @@ guest_enter(struct vcpu *vcpu)
 	return vcpu_set_regs(vcpu, &regs);
 }
 
+/* The same at rip, without a stack. */
+static inline bool
+guest_enter_at(struct vcpu *vcpu, uint64_t rip)
+{
+	struct vcpu_regs regs = { .rip = rip, .rflags = 2 };
+
+	return guest_enter(vcpu) == 0 && vcpu_set_regs(vcpu, &regs) == 0;
+}
+
 static inline void
 guest_stop(struct guest *g)
 {

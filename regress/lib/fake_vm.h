@@ -20,6 +20,8 @@
 static struct fake_vm {
 	int slots;
 	int slots_left; /* -1: no limit */
+	int set_fails, clear_fails; /* the call that does, from 1; 0: none */
+	void (*on_slot)(struct vm *vm); /* as soon as one is set; NULL: none */
 	struct {
 		int fd;
 		uint32_t gsi;
@@ -43,17 +45,25 @@ fake_vm_make_chips(struct vm *vm)
 	return 0;
 }
 
+/* Counts down to the call that fails. */
+static inline bool
+fake_vm_fails(int *left)
+{
+	return *left > 0 && --*left == 0;
+}
+
 static inline int
 fake_vm_slot_set(struct vm *vm, const struct memmap_region *region)
 {
-	(void)vm;
 	(void)region;
-	if (fake_vm.slots_left == 0) {
+	if (fake_vm.slots_left == 0 || fake_vm_fails(&fake_vm.set_fails)) {
 		errno = ENOSPC;
 		return -1;
 	}
 	fake_vm.slots_left -= fake_vm.slots_left > 0;
 	fake_vm.slots++;
+	if (fake_vm.on_slot != NULL)
+		fake_vm.on_slot(vm);
 	return 0;
 }
 
@@ -62,6 +72,10 @@ fake_vm_slot_clear(struct vm *vm, const struct memmap_region *region)
 {
 	(void)vm;
 	(void)region;
+	if (fake_vm_fails(&fake_vm.clear_fails)) {
+		errno = EBUSY;
+		return -1;
+	}
 	fake_vm.slots--;
 	return 0;
 }
@@ -112,9 +126,9 @@ static const struct vmm_backend fake_vm_backend = {
 	.routes_set = fake_vm_routes_set,
 };
 
-/* A VM with that much RAM, which vm_destroy() ends; NULL with errno. */
+/* A VM of that backend without memory, which vm_destroy() ends; or NULL. */
 static inline struct vm *
-fake_vm_new(uint64_t memory_bytes)
+fake_vm_make(const struct vmm_backend *be, uint32_t ncpus, uint32_t flags)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 
@@ -122,12 +136,24 @@ fake_vm_new(uint64_t memory_bytes)
 	fake_vm.slots_left = -1;
 	if (vm == NULL)
 		return NULL;
-	vm->be = &fake_vm_backend;
-	vm->params = (struct vm_params) { .ncpus = 1, .flags = VM_IRQCHIP };
+	vm->be = be;
+	vm->params = (struct vm_params) { .ncpus = ncpus, .flags = flags };
 	vm->memory_fd = -1;
 	vm->lowmem_limit = VMM_LOWMEM_END;
+	vm->cores = ncpus;
+	vm->threads = 1;
 	pthread_mutex_init(&vm->lock, NULL);
-	if (memory_bytes != 0 && vm_setup_memory(vm, memory_bytes) == -1) {
+	return vm;
+}
+
+/* One with that much RAM; NULL with errno. */
+static inline struct vm *
+fake_vm_new(uint64_t memory_bytes)
+{
+	struct vm *vm = fake_vm_make(&fake_vm_backend, 1, VM_IRQCHIP);
+
+	if (vm != NULL && memory_bytes != 0 &&
+	    vm_setup_memory(vm, memory_bytes) == -1) {
 		vm_destroy(vm);
 		return NULL;
 	}

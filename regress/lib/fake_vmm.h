@@ -6,12 +6,7 @@
 #ifndef FAKE_VMM_H
 #define FAKE_VMM_H
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "../../libvmm/handle.h"
-#include "vmm.h"
+#include "fake_vm.h"
 
 #define FAKE_CPUS 3
 #define FAKE_MEMORY (64 * 1024)
@@ -79,14 +74,6 @@ fake_inject(struct vcpu *vcpu, const struct vmm_event *event)
 }
 
 static inline int
-fake_slot(struct vm *vm, const struct memmap_region *region)
-{
-	(void)vm;
-	(void)region;
-	return 0;
-}
-
-static inline int
 fake_vcpu_open(struct vcpu *vcpu, int fd)
 {
 	(void)vcpu;
@@ -98,13 +85,6 @@ static inline void
 fake_vcpu_close(struct vcpu *vcpu, bool close_fd)
 {
 	(void)vcpu;
-	(void)close_fd;
-}
-
-static inline void
-fake_vm_destroy(struct vm *vm, bool close_fd)
-{
-	(void)vm;
 	(void)close_fd;
 }
 
@@ -126,9 +106,9 @@ fake_tsc_khz(struct vcpu *vcpu, uint32_t *khz)
 
 static const struct vmm_backend fake_backend = {
 	.name = "fake",
-	.vm_destroy = fake_vm_destroy,
-	.slot_set = fake_slot,
-	.slot_clear = fake_slot,
+	.vm_destroy = fake_vm_backend_destroy,
+	.slot_set = fake_vm_slot_set,
+	.slot_clear = fake_vm_slot_clear,
 	.vcpu_open = fake_vcpu_open,
 	.vcpu_close = fake_vcpu_close,
 	.cpuid_set = fake_cpuid_set,
@@ -151,23 +131,13 @@ static const struct vmm_backend fake_backend = {
 static inline bool
 fake_vmm_start(void)
 {
-	struct vm *vm = calloc(1, sizeof(*vm));
+	struct vm *vm = fake_vm_make(&fake_backend, FAKE_CPUS, 0);
 	uint8_t *p;
 	uint32_t i;
 
 	memset(&fake_vmm, 0, sizeof(fake_vmm));
 	if (vm == NULL)
 		return false;
-	vm->be = &fake_backend;
-	vm->memory_fd = -1;
-	vm->lowmem_limit = VMM_LOWMEM_END;
-	vm->cores = FAKE_CPUS;
-	vm->threads = 1;
-	vm->params.ncpus = FAKE_CPUS;
-	vm->lowmem_limit = VMM_LOWMEM_END;
-	vm->cores = FAKE_CPUS;
-	vm->threads = 1;
-	pthread_mutex_init(&vm->lock, NULL);
 	fake_vmm.vm = vm;
 	if (vm_setup_memory(vm, FAKE_MEMORY) == -1)
 		return false;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A file system (FUSE) of one file, "file", which opens at once; who writes it,
- * cuts it or closes it waits until hangfs ends.
+ * cuts it or closes it waits until hangfs ends.  Or one that takes all that is
+ * written and says at the close that there was no room, as NFS may.
  *
- * Usage: hangfs FOLDER: prints "ready" when it is mounted there.  Needs root.
+ * Usage: hangfs FOLDER [full]: prints "ready" when it is mounted there.  Needs
+ * root.
  */
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +24,7 @@
 #define FOREVER 1000000 /* seconds that answers are valid */
 
 static int dev;
+static bool full;
 
 static void
 reply(uint64_t unique, int error, const void *data, size_t len)
@@ -44,6 +48,25 @@ attributes(uint64_t node)
 		.mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0666,
 		.nlink = 1,
 		.blksize = 4096 };
+}
+
+/* A write or a cut is done, a close is not. */
+static void
+serve_full(const struct fuse_in_header *in)
+{
+	const void *more = in + 1;
+	const struct fuse_write_in *write = more;
+	const struct fuse_write_out written = { .size = write->size };
+	const struct fuse_setattr_in *set = more;
+	struct fuse_attr_out attr = { .attr = attributes(in->nodeid) };
+
+	attr.attr.size = set->size;
+	if (in->opcode == FUSE_WRITE)
+		reply(in->unique, 0, &written, sizeof(written));
+	else if (in->opcode == FUSE_SETATTR)
+		reply(in->unique, 0, &attr, sizeof(attr));
+	else
+		reply(in->unique, ENOSPC, NULL, 0);
 }
 
 static void
@@ -82,6 +105,10 @@ serve(const struct fuse_in_header *in)
 	case FUSE_WRITE:
 	case FUSE_SETATTR:
 	case FUSE_FLUSH:
+		if (full) {
+			serve_full(in);
+			break;
+		}
 		printf("%s waits\n",
 		    in->opcode == FUSE_FLUSH ? "a close" : "a write");
 		fflush(stdout);
@@ -97,8 +124,9 @@ main(int argc, char **argv)
 	static _Alignas(8) char buf[FUSE_MIN_READ_BUFFER + 65536];
 	char options[128];
 
-	if (argc != 2)
-		errx(2, "usage: hangfs folder");
+	full = argc == 3 && strcmp(argv[2], "full") == 0;
+	if (argc != 2 && !full)
+		errx(2, "usage: hangfs folder [full]");
 	if ((dev = open("/dev/fuse", O_RDWR | O_CLOEXEC)) == -1)
 		err(2, "/dev/fuse");
 	snprintf(options, sizeof(options),

@@ -4,6 +4,7 @@
  * an answer, only from the VM that was asked, and exactly one RESULT.
  */
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <string.h>
 #include <unistd.h>
@@ -324,6 +325,27 @@ parts_leave_room(void)
 	end();
 }
 
+/* What a control process said before it ended is read when it is reaped: there
+ * is nobody to end, and pid 0 would be all processes of the daemon. */
+static void
+a_client_announced_twice_by_the_dead(void)
+{
+	int status;
+	pid_t pid;
+
+	REQUIRE(begin());
+	CHECK_EQ(parent.proc[PROC_CONTROL].pid, 0);
+	if ((pid = fork()) == 0) {
+		if (setpgid(0, 0) == -1)
+			_exit(1);
+		client(7, 0);
+		_exit(parent.nsessions == 2 ? 0 : 1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK_EQ(status, 0);
+	end();
+}
+
 int
 main(void)
 {
@@ -333,5 +355,6 @@ main(void)
 	TEST(a_vm_that_ends_answers);
 	TEST(a_client_that_left_is_forgotten);
 	TEST(parts_leave_room);
+	TEST(a_client_announced_twice_by_the_dead);
 	return CHECK_EXIT();
 }

@@ -147,6 +147,38 @@ many_in_one_second(void)
 	end();
 }
 
+/* Somebody fills his folder: the daemon does not do all of it at once. */
+static void
+very_many(void)
+{
+	char file[CRASHDIR_NAME], name[CRASHDIR_NAME];
+	unsigned int left = 0;
+	int dir_fd;
+
+	begin();
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	REQUIRE(dir_fd != -1);
+	for (unsigned int i = 0; i < CRASHDIR_DUMPS + 500; i++) {
+		snprintf(name, sizeof(name), "x-20000101T%06u.core", i);
+		REQUIRE(mknodat(dir_fd, name, S_IFREG | 0600, 0) == 0);
+	}
+	keep("x", 1, file);
+	for (unsigned int i = 0; i < CRASHDIR_DUMPS + 500; i++) {
+		snprintf(name, sizeof(name), "x-20000101T%06u.core", i);
+		left += faccessat(dir_fd, name, F_OK, 0) == 0;
+	}
+	CHECK(left >= 500);
+	CHECK(left < 600);
+	CHECK(is_there(file));
+	keep("x", 1, file);
+	CHECK(is_there(file));
+	CHECK(unlink(in(file)) == 0);
+	close(dir_fd);
+	CHECK(rmdir(dir) == 0);
+	CHECK(mkdir(dir, 0700) == 0);
+	end();
+}
+
 static void
 wrong_folders(void)
 {
@@ -188,6 +220,7 @@ main(void)
 	TEST(a_file_has_no_name_until_it_is_kept);
 	TEST(the_newest_stay);
 	TEST(many_in_one_second);
+	TEST(very_many);
 	TEST(wrong_folders);
 	return CHECK_EXIT();
 }

@@ -144,6 +144,14 @@ patches_code(void)
 	CHECK_STR(gdb_ask("m2003,1"), "77");
 	CHECK_STR(gdb_ask("z0,2003,1"), "OK");
 	CHECK_EQ(*fake_byte(0x2003), 0x77);
+	/* And it may be stopped there again. */
+	CHECK_STR(gdb_ask("Z0,2001,1"), "OK");
+	*fake_byte(0x2001) = 0x78;
+	CHECK_STR(gdb_ask("Z0,2001,1"), "OK");
+	CHECK_EQ(*fake_byte(0x2001), 0xcc);
+	CHECK_STR(gdb_ask("m2001,1"), "78");
+	CHECK_STR(gdb_ask("z0,2001,1"), "OK");
+	CHECK_EQ(*fake_byte(0x2001), 0x78);
 	CHECK(gdb_is_error(gdb_ask("Z0,20000,1"), EFAULT));
 	CHECK(gdb_is_error(gdb_ask("Z5,2000,1"), EINVAL));
 	CHECK(gdb_is_error(gdb_ask("Z0,2000"), EINVAL));

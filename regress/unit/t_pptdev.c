@@ -324,6 +324,55 @@ test_map_bar(void)
 	fake_pptdev_end();
 }
 
+/* A part that cannot be taken back is not forgotten. */
+static void
+test_map_bar_stuck(void)
+{
+	REQUIRE(fake_pptdev_begin(RAM));
+	REQUIRE(fake_pptdev_assign());
+	fake_vm.set_fails = 2;
+	fake_vm.clear_fails = 1;
+	CHECK(vm_map_pptdev_mmio(dev, 2, BAR_GPA) == -1 && errno == ENOSPC);
+	CHECK_EQ(fake_vm.slots, 2);
+	fake_vm.clear_fails = 1;
+	CHECK(vm_map_pptdev_mmio(dev, 2, BAR_GPA) == -1 && errno == EBUSY);
+	CHECK(vm_map_pptdev_mmio(dev, 2, BAR_GPA + 0x10000) == 0);
+	CHECK_EQ(fake_vm.slots, 3);
+	CHECK(memmap_find(&vm->map, BAR_GPA) == NULL);
+	fake_vm.clear_fails = 2;
+	CHECK(vm_unmap_pptdev_mmio(dev, 2) == -1 && errno == EBUSY);
+	CHECK_EQ(fake_vm.slots, 2);
+	CHECK(vm_unmap_pptdev_mmio(dev, 2) == 0);
+	CHECK_EQ(fake_vm.slots, 1);
+	fake_vm.set_fails = 2;
+	fake_vm.clear_fails = 1;
+	CHECK(vm_map_pptdev_mmio(dev, 2, BAR_GPA) == -1 && errno == ENOSPC);
+	vm_unassign_pptdev(dev);
+	dev = NULL;
+	CHECK_EQ(fake_vm.slots, 1);
+	fake_pptdev_end();
+}
+
+/* What a device wrote nobody would put back. */
+static void
+test_no_snapshot(void)
+{
+	struct vm_snapshot *s = NULL;
+
+	REQUIRE(fake_pptdev_begin(RAM));
+	vm->params.flags = 0;
+	REQUIRE(vm_snapshot_take(vm, &s) == 0);
+	REQUIRE(fake_pptdev_assign());
+	CHECK(vm_snapshot_restore(s, NULL) == -1 && errno == ENOTSUP);
+	vm_snapshot_free(s);
+	CHECK(vm_snapshot_take(vm, &s) == -1 && errno == ENOTSUP);
+	vm_unassign_pptdev(dev);
+	dev = NULL;
+	REQUIRE(vm_snapshot_take(vm, &s) == 0);
+	vm_snapshot_free(s);
+	fake_pptdev_end();
+}
+
 static void
 test_bar_access(void)
 {
@@ -454,6 +503,8 @@ main(void)
 	TEST(test_twice);
 	TEST(test_bars);
 	TEST(test_map_bar);
+	TEST(test_map_bar_stuck);
+	TEST(test_no_snapshot);
 	TEST(test_bar_access);
 	TEST(test_reset_and_events);
 	TEST(test_every_call_fails);

@@ -25,6 +25,9 @@
 /* More crashes than that in one second are none of a machine's. */
 #define TRIES 10
 #define SUFFIX ".core"
+/* The folder may be of a user who fills it: the daemon does no more at once
+ * than look at so many names and take so many for dumps of one VM. */
+#define LOOK_MAX 100000
 
 /* The folder, to read.  -1 with errno; EPERM: it is somebody else's. */
 static int
@@ -176,7 +179,7 @@ crashdir_add(
 }
 
 /* The dumps of vm that are uid's, but for the file newest, as far as there is
- * memory for them. */
+ * memory for them, and not more than CRASHDIR_DUMPS. */
 static void
 crashdir_list(int dir_fd, uid_t uid, const char *vm, const char *newest,
     struct crashdir_dumps *dumps)
@@ -191,7 +194,9 @@ crashdir_list(int dir_fd, uid_t uid, const char *vm, const char *newest,
 			close(fd);
 		return;
 	}
-	while ((e = readdir(d)) != NULL)
+	for (unsigned int looks = 0; looks < LOOK_MAX &&
+	     dumps->count < CRASHDIR_DUMPS && (e = readdir(d)) != NULL;
+	     looks++)
 		if (crashdir_is_dump(e->d_name, vm) &&
 		    strcmp(e->d_name, newest) != 0 &&
 		    fstatat(dir_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -16,6 +16,7 @@
 #include "vm_error.h"
 
 #define CRASHDIR_NAME 128 /* bytes of a file's name at most */
+#define CRASHDIR_DUMPS 4096 /* of one VM, more are left for the next time */
 
 /*
  * Makes a file without a name, for reading and writing, that is uid's; *fd is
@@ -24,7 +25,8 @@
 enum vm_error crashdir_make(const char *dir, uid_t uid, int *fd);
 /*
  * Names that file after vm and the time, which is in file then; of the regular
- * files with such a name, all but the max (1 at least) newest are removed.  0,
+ * files with such a name, all but the max (1 at least) newest are removed, in a
+ * folder with too many of them some.  0,
  * or -1 with errno: it has no name.
  */
 int crashdir_keep(const char *dir, uid_t uid, int fd, const char *vm,

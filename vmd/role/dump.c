@@ -63,7 +63,27 @@ dump_ring(struct dump *d)
 struct dump_report {
 	struct dump *dump;
 	int64_t rung_ms; /* 0: not yet */
+	bool locked; /* by this thread, until then */
 };
+
+/*
+ * The guest stands while its registers are read, but a debugger may have it,
+ * and two threads must not use a vCPU.  Nothing of the file is touched
+ * meanwhile.
+ */
+static void
+dump_registers(struct dump_report *r, bool read)
+{
+	pthread_mutex_t *machine = &r->dump->board->lock;
+
+	if (read == r->locked)
+		return;
+	r->locked = read;
+	if (read)
+		pthread_mutex_lock(machine);
+	else
+		pthread_mutex_unlock(machine);
+}
 
 static int
 dump_progress(void *arg, uint64_t done, uint64_t total)
@@ -73,6 +93,7 @@ dump_progress(void *arg, uint64_t done, uint64_t total)
 	int64_t now = dump_now_ms();
 	bool cancel;
 
+	dump_registers(r, false);
 	pthread_mutex_lock(&d->lock);
 	d->read = true;
 	d->done = done;
@@ -110,9 +131,15 @@ dump_write(struct dump *d, int fd)
 		.progress = dump_progress,
 		.arg = &report };
 
-	if (dump_check(fd) == -1 || vm_dump(d->board->vm, fd, &params) == -1)
+	int error = 0;
+
+	if (dump_check(fd) == -1)
 		return errno;
-	return 0;
+	dump_registers(&report, true);
+	if (vm_dump(d->board->vm, fd, &params) == -1)
+		error = errno;
+	dump_registers(&report, false);
+	return error;
 }
 
 static void *
@@ -129,7 +156,9 @@ dump_thread(void *arg)
 		fd = d->fd;
 		pthread_mutex_unlock(&d->lock);
 		error = dump_write(d, fd);
-		close(fd);
+		/* A file system may say only now that there was no room. */
+		if (close(fd) == -1 && error == 0)
+			error = errno;
 		pthread_mutex_lock(&d->lock);
 		d->fd = -1;
 		d->read = d->ended = true;

@@ -369,6 +369,8 @@ guest_finish(struct guest *g)
 	uint32_t id = g->id;
 	struct guest_proc *p;
 
+	if (g->reaping)
+		return;
 	TAILQ_FOREACH(p, &g->procs, entry)
 		if (p->pid != 0)
 			return;
@@ -482,9 +484,12 @@ guest_reaped(struct guest *g, pid_t pid, int status)
 	if (p == NULL)
 		return false;
 	p->pid = 0;
-	/* What it said before it ended is read first. */
+	/* What it said before it ended is read first; its last word may have
+	 * been the last thing the guest waited for. */
+	g->reaping = true;
 	msg_link_drain(&p->link);
 	msg_link_fini(&p->link);
+	g->reaping = false;
 	if (p->role == ROLE_VM)
 		guest_vm_ended(g, status);
 	else if (g->ending)

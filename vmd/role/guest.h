@@ -79,8 +79,11 @@ struct guest {
 	size_t detail_len;
 	struct log_limit lines; /* of all its processes */
 	struct guest_asks asks;
+	unsigned int
+	    states; /* VM_STATEs that were asked for and did not come */
 	bool ending;
 	bool killed; /* all that were left got SIGKILL */
+	bool reaping; /* one of its processes: it is needed for longer */
 	bool answered; /* the parent got its VM_READY */
 	bool dumped; /* the parent got its VM_DUMPED */
 };
@@ -96,6 +99,9 @@ enum vm_error guest_start(struct guest *);
 void guest_end(struct guest *, enum vm_end reason);
 /* A child of vmm ended.  False: it is none of this guest's. */
 bool guest_reaped(struct guest *, pid_t pid, int status);
+/* Passes on what may change the VM's state: VM_STOP, VM_PAUSE, VM_UNPAUSE.
+ * g->vm must be there. */
+void guest_command(struct guest *, struct msg *);
 /* Passes a client's question on to the VM process; one that it cannot get is
  * answered here.  g->vm must be there. */
 void guest_ask(struct guest *, struct msg *);

@@ -22,6 +22,25 @@ guestmsg_to_parent(void *arg, struct msg *m)
 	    msg_payload_size(m->type), m->tail, m->tail_len);
 }
 
+void
+guest_command(struct guest *g, struct msg *m)
+{
+	g->states++;
+	msg_forward(&g->vm->link, m, g->id);
+}
+
+/* One for each command at most, for the parent does something for it. */
+static void
+guestmsg_state(void *arg, struct msg *m)
+{
+	struct guest_proc *p = arg;
+
+	if (p->guest->states == 0)
+		return;
+	p->guest->states--;
+	guestmsg_to_parent(arg, m);
+}
+
 static void
 guestmsg_ready(void *arg, struct msg *m)
 {
@@ -111,7 +130,7 @@ guestmsg_log_line(void *arg, struct msg *m)
 
 const msg_handler vmm_from_vm[MSG__COUNT] = {
 	[MSG_VM_READY] = guestmsg_ready,
-	[MSG_VM_STATE] = guestmsg_to_parent,
+	[MSG_VM_STATE] = guestmsg_state,
 	[MSG_VM_DUMPED] = guestmsg_dumped,
 	[MSG_VM_EXITING] = guestmsg_exiting,
 	[MSG_VM_PROGRESS] = guest_ask_part,

@@ -76,6 +76,16 @@ parent_locked_out(const struct parent *p, int fd)
 	    text[0] != '\0' ? ", process " : "", text);
 }
 
+/* A file that has another name, too, or is somebody else's, is none that a
+ * daemon made here, and not to be written to. */
+static void
+parent_lock_check(const struct parent *p, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode) || st->st_nlink > 1 || st->st_uid != p->uid)
+		fatalx(
+		    "vmd", "%s: is not a lock of vmd: remove it", p->lock_path);
+}
+
 /*
  * Of two daemons that begin at the same time only one may take a socket that
  * is left over.  Whoever has the lock removes its file at the end: a lock on a
@@ -102,6 +112,7 @@ parent_lock(struct parent *p)
 			break;
 		close(p->lock_fd);
 	}
+	parent_lock_check(p, &ours);
 	if (ftruncate(p->lock_fd, 0) == -1 ||
 	    dprintf(p->lock_fd, "%d\n", (int)getpid()) < 0)
 		log_warn("vmd", "%s", p->lock_path);

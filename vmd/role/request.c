@@ -136,7 +136,9 @@ request_client_open(void *arg, struct msg *m)
 	if (parent_session(p, m->peerid) != NULL ||
 	    p->nsessions == VMD_CLIENTS_MAX) {
 		log_warnx("control", "it announced a client too many: ended");
-		kill(p->proc[PROC_CONTROL].pid, SIGKILL);
+		/* What it said before it ended is read after that. */
+		if (p->proc[PROC_CONTROL].pid != 0)
+			kill(p->proc[PROC_CONTROL].pid, SIGKILL);
 		return;
 	}
 	s = calloc(1, sizeof(*s) + ngroups * sizeof(s->groups[0]));
@@ -146,7 +148,8 @@ request_client_open(void *arg, struct msg *m)
 	s->uid = open->uid;
 	s->gid = open->gid;
 	s->ngroups = (unsigned int)ngroups;
-	memcpy(s->groups, m->tail, ngroups * sizeof(s->groups[0]));
+	if (ngroups > 0)
+		memcpy(s->groups, m->tail, ngroups * sizeof(s->groups[0]));
 	TAILQ_INSERT_TAIL(&p->sessions, s, entry);
 	p->nsessions++;
 }

@@ -163,11 +163,21 @@ supervisor_vm_stop(void *arg, struct msg *m)
 	if ((stop->flags & STOP_FORCE) != 0)
 		guest_end(g, END_FORCED);
 	else if (g->vm != NULL)
-		msg_forward(&g->vm->link, m, g->id);
+		guest_command(g, m);
 }
 
 static void
-supervisor_to_vm(void *arg, struct msg *m)
+supervisor_command(void *arg, struct msg *m)
+{
+	struct supervisor *s = arg;
+	struct guest *g = supervisor_find(s, m->peerid);
+
+	if (g != NULL && g->vm != NULL)
+		guest_command(g, m);
+}
+
+static void
+supervisor_cancel(void *arg, struct msg *m)
 {
 	struct supervisor *s = arg;
 	struct guest *g = supervisor_find(s, m->peerid);
@@ -206,10 +216,10 @@ const msg_handler vmm_from_parent[MSG__COUNT] = {
 	[MSG_VM_CMDLINE] = supervisor_vm_cmdline,
 	[MSG_VM_START_END] = supervisor_vm_start_end,
 	[MSG_VM_STOP] = supervisor_vm_stop,
-	[MSG_VM_PAUSE] = supervisor_to_vm,
-	[MSG_VM_UNPAUSE] = supervisor_to_vm,
+	[MSG_VM_PAUSE] = supervisor_command,
+	[MSG_VM_UNPAUSE] = supervisor_command,
 	[MSG_VM_DUMP] = supervisor_ask,
-	[MSG_VM_CANCEL] = supervisor_to_vm,
+	[MSG_VM_CANCEL] = supervisor_cancel,
 	[MSG_VM_STATS] = supervisor_ask,
 	[MSG_KVM] = supervisor_kvm,
 	[MSG_LOG_LEVEL] = supervisor_log_level,

@@ -430,12 +430,17 @@ static void
 vm_stop(void *arg, struct msg *m)
 {
 	struct vm_role *r = arg;
+	char detail[VMD_DETAIL_MAX];
+	enum vm_end reason;
 	bool heard;
 
 	if (r->phase < VM_RUNS || r->stop_asked)
 		return;
 	/* A guest that stands still cannot hear the button. */
 	dump_cancel(&r->dump, 0, VM_ERROR_STOPPING);
+	/* One that has ended, and is a debugger's to look at, never will. */
+	if (vcpus_ended(&r->vcpus, &reason, detail))
+		vm_ended(r);
 	if (r->phase == VM_PAUSING)
 		vm_pause_abandon(r, VM_ERROR_STOPPING);
 	else if (r->phase == VM_IS_PAUSED)
