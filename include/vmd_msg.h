@@ -120,7 +120,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(DEV_CALL, MSG_TO_DEVICE, S(msg_dev_index), 0, FD_MUST)               \
 	X(DEV_START, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
 	X(DEV_STOP, MSG_TO_DEVICE, 0, 0, FD_NONE)                              \
-	X(DEV_STOPPED, MSG_FROM_DEVICE, 0, 0, FD_NONE)                         \
+	X(DEV_STOPPED, MSG_FROM_DEVICE, S(msg_dev_stopped), 0, FD_NONE)        \
 	X(DEV_RESET, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
 	X(DEV_RESET_DONE, MSG_FROM_DEVICE, 0, 0, FD_NONE)                      \
 	X(DEV_BROKEN, MSG_FROM_DEVICE, S(msg_dev_index), VMD_DETAIL_MAX,       \
@@ -385,6 +385,14 @@ struct msg_dev_queue {
 	uint64_t device;
 	uint32_t index;
 	uint32_t size;
+	uint32_t next; /* where both rings begin: 0 but for a loaded state */
+	uint32_t spare;
+};
+
+/* Nothing is in flight, so that one index says where a queue stands. */
+#define DEV_QUEUES_MAX 4
+struct msg_dev_stopped {
+	uint16_t next[DEV_QUEUES_MAX]; /* entry, of both rings */
 };
 
 struct msg_dev_index {

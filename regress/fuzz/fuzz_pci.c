@@ -41,6 +41,9 @@ say(uint8_t which, uint32_t value)
 {
 	static const uint32_t types[] = { MSG_DEV_HELLO, MSG_DEV_STOPPED,
 		MSG_DEV_RESET_DONE, MSG_DEV_BROKEN };
+	static const uint32_t lens[] = { sizeof(struct msg_dev_hello),
+		sizeof(struct msg_dev_stopped), 0,
+		sizeof(struct msg_dev_index) };
 	struct {
 		uint32_t type, len, peerid, pid;
 		struct msg_dev_hello hello;
@@ -51,10 +54,7 @@ say(uint8_t which, uint32_t value)
 	m.hello.virtio_id = 2;
 	m.hello.queues = 1;
 	m.hello.queue_size = 128;
-	m.len = 16 +
-	    ((which & 3) == 0	       ? sizeof(m.hello)
-		    : (which & 3) == 3 ? 4
-				       : 0);
+	m.len = 16 + lens[which & 3];
 	send(wire, &m, m.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (recv(wire, drain, sizeof(drain), MSG_DONTWAIT) > 0)
 		continue;

@@ -40,6 +40,7 @@ static struct driver {
 	struct msg_link link;
 	bool hello, gone;
 	unsigned int stopped, reset_done, broken;
+	struct msg_dev_stopped at; /* where queues stood when it stopped */
 	uint64_t offered;
 	uint32_t virtio_id, queues;
 	uint8_t config[VIRTIO_CONFIG_MAX];
@@ -72,8 +73,8 @@ static inline void
 driver_on_stopped(void *arg, struct msg *m)
 {
 	(void)arg;
-	(void)m;
 	drv.stopped++;
+	drv.at = *(const struct msg_dev_stopped *)m->payload;
 }
 
 static inline void
@@ -108,11 +109,25 @@ static const msg_handler driver_handlers[MSG__COUNT] = {
 	[MSG_DEV_BROKEN] = driver_on_broken,
 };
 
+/* A link to a new device process: its end; -1 when something is missing. */
+static inline int
+driver_link(void)
+{
+	int sv[2];
+
+	drv.hello = drv.gone = false;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1 ||
+	    msg_link_init(&drv.link, sv[0], PEER_VM, PEER_DEVICE,
+		driver_handlers, NULL) == -1)
+		return -1;
+	msg_link_on_gone(&drv.link, driver_on_gone);
+	return sv[1];
+}
+
 /* The device's end of the link; -1 when something is missing. */
 static inline int
 driver_open(void)
 {
-	int sv[2];
 
 	memset(&drv, 0, sizeof(drv));
 	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++)
@@ -123,13 +138,7 @@ driver_open(void)
 		return -1;
 	drv.mem = mmap(NULL, DRIVER_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED,
 	    drv.memfd, 0);
-	if (drv.mem == MAP_FAILED ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1 ||
-	    msg_link_init(&drv.link, sv[0], PEER_VM, PEER_DEVICE,
-		driver_handlers, NULL) == -1)
-		return -1;
-	msg_link_on_gone(&drv.link, driver_on_gone);
-	return sv[1];
+	return drv.mem == MAP_FAILED ? -1 : driver_link();
 }
 
 static inline void
@@ -173,12 +182,29 @@ driver_send_memory(void)
 	    fcntl(drv.memfd, F_DUPFD_CLOEXEC, 0), &m, sizeof(m), NULL, 0);
 }
 
+/* Tells the process of a queue that begins at entry next. */
+static inline void
+driver_tell_queue(unsigned int i, uint16_t next)
+{
+	struct driver_queue *q = &drv.queue[i];
+	const struct msg_dev_queue m = { .desc = DRIVER_GPA + q->desc,
+		.driver = DRIVER_GPA + q->avail,
+		.device = DRIVER_GPA + q->used,
+		.index = i,
+		.size = q->size,
+		.next = next };
+	const struct msg_dev_index index = { .index = i };
+
+	msg_send(&drv.link, MSG_DEV_QUEUE, 0,
+	    fcntl(q->kick, F_DUPFD_CLOEXEC, 0), &m, sizeof(m), NULL, 0);
+	msg_send(&drv.link, MSG_DEV_CALL, 0, fcntl(q->call, F_DUPFD_CLOEXEC, 0),
+	    &index, sizeof(index), NULL, 0);
+}
+
 static inline void
 driver_send_queue(unsigned int i, unsigned int size)
 {
 	struct driver_queue *q = &drv.queue[i];
-	struct msg_dev_queue m = { .index = i, .size = size };
-	struct msg_dev_index index = { .index = i };
 
 	if (q->kick == -1) {
 		q->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -191,13 +217,7 @@ driver_send_queue(unsigned int i, unsigned int size)
 	q->avail_idx = q->used_idx = 0;
 	q->next_desc = 0;
 	memset(drv.mem + q->desc, 0, DRIVER_RINGS);
-	m.desc = DRIVER_GPA + q->desc;
-	m.driver = DRIVER_GPA + q->avail;
-	m.device = DRIVER_GPA + q->used;
-	msg_send(&drv.link, MSG_DEV_QUEUE, 0,
-	    fcntl(q->kick, F_DUPFD_CLOEXEC, 0), &m, sizeof(m), NULL, 0);
-	msg_send(&drv.link, MSG_DEV_CALL, 0, fcntl(q->call, F_DUPFD_CLOEXEC, 0),
-	    &index, sizeof(index), NULL, 0);
+	driver_tell_queue(i, 0);
 }
 
 /* All of what a driver does up to DRIVER_OK. */
@@ -211,6 +231,22 @@ driver_start(struct loop *loop, uint64_t features, unsigned int size)
 	MSG_SEND(&drv.link, MSG_DEV_FEATURES, 0, &f);
 	for (unsigned int i = 0; i < drv.queues; i++)
 		driver_send_queue(i, size);
+	driver_send(MSG_DEV_START);
+	driver_pump(loop);
+}
+
+/* What a VM process tells a new device process of a loaded VM: queues as the
+ * driver left them, where the last process said that they stand. */
+static inline void
+driver_continue(struct loop *loop, uint64_t features)
+{
+	const struct msg_dev_features f = { features | DRIVER_VERSION_1 };
+
+	driver_pump(loop);
+	driver_send_memory();
+	MSG_SEND(&drv.link, MSG_DEV_FEATURES, 0, &f);
+	for (unsigned int i = 0; i < drv.queues; i++)
+		driver_tell_queue(i, drv.at.next[i]);
 	driver_send(MSG_DEV_START);
 	driver_pump(loop);
 }

@@ -184,6 +184,15 @@ hello(uint64_t features)
 	pump();
 }
 
+/* The process has stopped, its first queue at next. */
+static inline int
+say_stopped(uint16_t next)
+{
+	const struct msg_dev_stopped m = { .next = { next } };
+
+	return MSG_SEND(&proc.link, MSG_DEV_STOPPED, 0, &m);
+}
+
 /* A new device process. */
 static inline bool
 spawn(void)

@@ -380,8 +380,9 @@ rude_processes_are_left(void)
 		} else if (i == 4)
 			hello(V1); /* again */
 		else
-			MSG_SEND_EMPTY(&proc.link,
-			    i == 5 ? MSG_DEV_STOPPED : MSG_DEV_RESET_DONE, 0);
+			i == 5
+			    ? say_stopped(0)
+			    : MSG_SEND_EMPTY(&proc.link, MSG_DEV_RESET_DONE, 0);
 		pump();
 		CHECK_EQ(seen.gone, 1);
 		CHECK(!virtio_is_attached(dev));
@@ -401,7 +402,7 @@ pausing(void)
 	pump();
 	CHECK_EQ(proc.stop, 1);
 	CHECK_EQ(seen.stopped, 1);
-	MSG_SEND_EMPTY(&proc.link, MSG_DEV_STOPPED, 0);
+	say_stopped(0);
 	pump();
 	CHECK_EQ(seen.stopped, 2);
 	virtio_continue(dev);
@@ -412,7 +413,7 @@ pausing(void)
 	virtio_continue(dev);
 	pump();
 	CHECK_EQ(proc.start, 2);
-	MSG_SEND_EMPTY(&proc.link, MSG_DEV_STOPPED, 0);
+	say_stopped(0);
 	pump();
 	CHECK_EQ(proc.start, 3);
 	CHECK_EQ(seen.stopped, 2);
@@ -445,7 +446,7 @@ machine_reset(void)
 	drive();
 	virtio_stop(dev);
 	pump();
-	MSG_SEND_EMPTY(&proc.link, MSG_DEV_STOPPED, 0);
+	say_stopped(0);
 	pump();
 	pci_reset(pci);
 	pump();

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pci/state.h"
+
 #define CONSOLE_MAGIC 0x676e69726e6f6376ULL
 
 struct console_header {
@@ -82,6 +84,47 @@ console_output(struct console *console, const uint8_t *bytes, size_t len)
 	if (console->head - console->tail > VMD_CONSOLE_RING)
 		console->tail = console->head - VMD_CONSOLE_RING;
 	console_publish(console);
+}
+
+struct console_state {
+	uint32_t len; /* of the bytes that follow */
+};
+static const struct state_field console_fields[] = {
+	STATE_MAX(struct console_state, len, VMD_CONSOLE_RING),
+};
+static const struct state_table console_table =
+    STATE_TABLE("console", 1, console_fields);
+
+int
+console_save(struct console *console, struct state_buf *buf)
+{
+	size_t len = console_pending(console);
+	size_t at = console->tail % VMD_CONSOLE_RING;
+	size_t part = len < VMD_CONSOLE_RING - at ? len : VMD_CONSOLE_RING - at;
+	const struct console_state state = { (uint32_t)len };
+
+	if (state_save(buf, &console_table, &state) == -1 ||
+	    state_put(buf, console->ring + at, part) == -1)
+		return -1;
+	return state_put(buf, console->ring, len - part);
+}
+
+int
+console_load(struct console *console, struct state_buf *buf)
+{
+	struct console_state state;
+	const uint8_t *bytes;
+
+	if (state_load(buf, &console_table, &state) == -1)
+		return -1;
+	if ((bytes = state_get(buf, state.len)) == NULL) {
+		state_check(buf, &console_table, "len", false);
+		errno = EBADMSG;
+		return -1;
+	}
+	if (!buf->check)
+		console_output(console, bytes, state.len);
+	return 0;
 }
 
 size_t

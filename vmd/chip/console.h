@@ -13,6 +13,7 @@
 #include "vmd_limits.h"
 
 struct console;
+struct state_buf;
 
 #define CONSOLE_HEADER 64
 /* The size of the mapping that console_new() wants. */
@@ -38,5 +39,13 @@ size_t console_pending(const struct console *);
  * now (EIO: a terminal that nobody has open); what was not written stays.
  */
 int console_flush(struct console *, int fd);
+
+/*
+ * State as in pci/state.h: the output that nobody has read yet (up to the
+ * ring's size).  Loaded output comes after what is there.
+ * Loading makes this chip the saved one; an error leaves it as it was.
+ */
+int console_save(struct console *, struct state_buf *);
+int console_load(struct console *, struct state_buf *);
 
 #endif /* CONSOLE_H */

@@ -20,6 +20,7 @@
 #include "boot/memmap.h"
 #include "pci/bus.h"
 #include "pci/machine.h"
+#include "pci/state.h"
 
 #define FWCFG_PORTS 12
 #define PORT_SELECT 0
@@ -75,16 +76,23 @@ struct fwcfg {
 	unsigned int small_used;
 };
 
-static void
-fwcfg_select(struct fwcfg *fwcfg, uint16_t key)
+/* The item of a key, NULL for none. */
+static const struct item *
+fwcfg_find(const struct fwcfg *fwcfg, uint16_t key)
 {
 	unsigned int i;
 
-	fwcfg->position = 0;
-	fwcfg->selected = NULL;
 	for (i = 0; i < fwcfg->nitems; i++)
 		if (fwcfg->item[i].key == key)
-			fwcfg->selected = &fwcfg->item[i];
+			return &fwcfg->item[i];
+	return NULL;
+}
+
+static void
+fwcfg_select(struct fwcfg *fwcfg, uint16_t key)
+{
+	fwcfg->position = 0;
+	fwcfg->selected = fwcfg_find(fwcfg, key);
 }
 
 /* Moves on by at most len; *bytes is where it was.  Returns by how much. */
@@ -224,6 +232,62 @@ fwcfg_write(void *arg, uint64_t offset, unsigned int len, uint64_t value)
 }
 
 static const struct bus_ops fwcfg_ops = { fwcfg_read, fwcfg_write };
+
+/* --- state -----------------------------------------------------------------
+ */
+
+struct fwcfg_state {
+	bool selected;
+	uint16_t key;
+	uint32_t position;
+	uint64_t dma_address;
+};
+
+static const struct state_field fwcfg_fields[] = {
+	STATE_BOOL(struct fwcfg_state, selected),
+	STATE_ANY(struct fwcfg_state, key),
+	STATE_MAX(struct fwcfg_state, position, FWCFG_FILE_MAX),
+	/* Its low half starts the request and is not kept. */
+	STATE_BITS(struct fwcfg_state, dma_address, 0xffffffffULL << 32),
+};
+static const struct state_table fwcfg_table =
+    STATE_TABLE("fwcfg", 1, fwcfg_fields);
+
+int
+fwcfg_save(struct fwcfg *fwcfg, struct state_buf *buf)
+{
+	const struct item *item = fwcfg->selected;
+	const struct fwcfg_state state = {
+		.selected = item != NULL,
+		.key = item != NULL ? item->key : 0,
+		.position = fwcfg->position,
+		.dma_address = fwcfg->dma_address,
+	};
+
+	return state_save(buf, &fwcfg_table, &state);
+}
+
+int
+fwcfg_load(struct fwcfg *fwcfg, struct state_buf *buf)
+{
+	struct fwcfg_state state;
+	const struct item *item;
+
+	if (state_load(buf, &fwcfg_table, &state) == -1)
+		return -1;
+	item = state.selected ? fwcfg_find(fwcfg, state.key) : NULL;
+	if (state_check(buf, &fwcfg_table, "key",
+		state.selected == (item != NULL)) == -1 ||
+	    state_check(buf, &fwcfg_table, "position",
+		state.position <= (item != NULL ? item->len : 0)) == -1)
+		return -1;
+	if (buf->check)
+		return 0;
+	fwcfg->selected = item;
+	fwcfg->position = state.position;
+	fwcfg->dma_address = state.dma_address;
+	return 0;
+}
 
 /* --- contents --------------------------------------------------------------
  */

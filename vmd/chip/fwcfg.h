@@ -11,6 +11,7 @@
 
 struct machine;
 struct fwcfg;
+struct state_buf;
 
 #define FWCFG_NAME_MAX 55
 #define FWCFG_FILES_MAX 32
@@ -41,5 +42,13 @@ struct fwcfg_writer {
 /* Adds such a file of len bytes.  Borrows writer.  Errors as above. */
 int fwcfg_add_writable(struct fwcfg *, const char *name, size_t len,
     const struct fwcfg_writer *writer);
+
+/*
+ * State as in pci/state.h: what is selected and where it is read.  The files
+ * come from the configuration, those that a guest writes from their owners.
+ * Loading makes this chip the saved one; an error leaves it as it was.
+ */
+int fwcfg_save(struct fwcfg *, struct state_buf *);
+int fwcfg_load(struct fwcfg *, struct state_buf *);
 
 #endif /* FWCFG_H */

@@ -11,6 +11,7 @@
 
 #include "pci/bus.h"
 #include "pci/machine.h"
+#include "pci/state.h"
 
 #define KBD_DATA 0x60
 #define KBD_COMMAND 0x64
@@ -149,6 +150,30 @@ static const struct legacy_port {
 	{ PORT_DEBUG, "debug", { debug_read, debug_write } },
 };
 #define NPORTS (sizeof(ports) / sizeof(ports[0]))
+
+static const struct state_field legacy_fields[] = {
+	STATE_ANY(struct legacy, kbd_command),
+};
+static const struct state_table legacy_table =
+    STATE_TABLE("legacy", 1, legacy_fields);
+
+int
+legacy_save(struct legacy *legacy, struct state_buf *buf)
+{
+	return state_save(buf, &legacy_table, legacy);
+}
+
+int
+legacy_load(struct legacy *legacy, struct state_buf *buf)
+{
+	struct legacy copy = *legacy;
+
+	if (state_load(buf, &legacy_table, &copy) == -1)
+		return -1;
+	if (!buf->check)
+		*legacy = copy;
+	return 0;
+}
 
 struct legacy *
 legacy_new(struct machine *machine, void (*debug)(void *arg, const char *line),

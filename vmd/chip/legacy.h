@@ -12,6 +12,7 @@
 
 struct machine;
 struct legacy;
+struct state_buf;
 
 /*
  * debug gets lines that SeaBIOS writes to port 0x402, without the newline; with
@@ -21,5 +22,13 @@ struct legacy;
 struct legacy *legacy_new(
     struct machine *, void (*debug)(void *arg, const char *line), void *arg);
 void legacy_free(struct legacy *);
+
+/*
+ * State as in pci/state.h: what the keyboard controller waits for.  A line
+ * of the firmware that is not complete is the log's, not the guest's.
+ * Loading makes this chip the saved one; an error leaves it as it was.
+ */
+int legacy_save(struct legacy *, struct state_buf *);
+int legacy_load(struct legacy *, struct state_buf *);
 
 #endif /* LEGACY_H */

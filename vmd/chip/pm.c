@@ -13,6 +13,7 @@
 #include "boot/layout.h"
 #include "pci/bus.h"
 #include "pci/machine.h"
+#include "pci/state.h"
 
 /* PM1 status and enable. */
 #define PM1_TIMER 0x0001
@@ -169,6 +170,39 @@ pm_write(void *arg, uint64_t offset, unsigned int len, uint64_t value)
 }
 
 static const struct bus_ops pm_ops = { pm_read, pm_write };
+
+/* --- state -----------------------------------------------------------------
+ */
+
+static const struct state_field pm_fields[] = {
+	STATE_BITS(struct pm, status, PM1_ENABLES),
+	STATE_BITS(struct pm, enable, PM1_ENABLES),
+	STATE_BITS(struct pm, control, CONTROL_KEPT),
+	STATE_ANY(struct pm, seen_halves),
+};
+static const struct state_table pm_table = STATE_TABLE("pm", 1, pm_fields);
+
+int
+pm_save(struct pm *pm, struct state_buf *buf)
+{
+	pm_update(pm);
+	return state_save(buf, &pm_table, pm);
+}
+
+int
+pm_load(struct pm *pm, struct state_buf *buf)
+{
+	struct pm copy = *pm;
+
+	if (state_load(buf, &pm_table, &copy) == -1)
+		return -1;
+	if (buf->check)
+		return 0;
+	*pm = copy;
+	/* The line and the timer follow. */
+	pm_update(pm);
+	return 0;
+}
 
 struct pm *
 pm_new(struct machine *machine)

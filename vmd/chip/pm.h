@@ -10,6 +10,7 @@
 
 struct machine;
 struct pm;
+struct state_buf;
 
 /* Returns owned; NULL with errno. */
 struct pm *pm_new(struct machine *);
@@ -20,5 +21,13 @@ void pm_free(struct pm *);
  * (its ACPI driver is up), false: nothing will come of it now.
  */
 bool pm_power_button(struct pm *);
+
+/*
+ * State as in pci/state.h: registers and how far the timer was seen;
+ * the timer itself is the VM's clock, which is set before.
+ * Loading makes this chip the saved one; an error leaves it as it was.
+ */
+int pm_save(struct pm *, struct state_buf *);
+int pm_load(struct pm *, struct state_buf *);
 
 #endif /* PM_H */

@@ -17,6 +17,7 @@
 #include "chip/calendar.h"
 #include "pci/bus.h"
 #include "pci/machine.h"
+#include "pci/state.h"
 
 #define RTC_CELLS 128
 #define RTC_A 10
@@ -408,6 +409,68 @@ rtc_write(void *arg, uint64_t offset, unsigned int len, uint64_t value)
 }
 
 static const struct bus_ops rtc_ops = { rtc_read, rtc_write };
+
+/* --- state -----------------------------------------------------------------
+ */
+
+/* Years 0 to 9999 are all that the registers can say, in any order. */
+#define SECONDS_MAX (10000LL * 366 * DAY)
+
+static const struct state_field rtc_fields[] = {
+	STATE_ANY(struct rtc, offset),
+	STATE_MAX(struct rtc, seen, SECONDS_MAX),
+	STATE_ANY(struct rtc, seen_period),
+	STATE_MAX(struct rtc, index, RTC_CELLS - 1),
+	STATE_ARRAY(struct rtc, cell),
+};
+static const struct state_table rtc_table = STATE_TABLE("rtc", 1, rtc_fields);
+
+/* What no write of a guest can bring about. */
+static int
+rtc_check(struct state_buf *buf, const struct rtc *rtc)
+{
+	uint8_t b = rtc->cell[RTC_B], c = rtc->cell[RTC_C];
+	bool ok = rtc->offset >= -SECONDS_MAX && rtc->offset <= SECONDS_MAX;
+
+	if (state_check(buf, &rtc_table, "offset", ok) == -1)
+		return -1;
+	ok = !(rtc->cell[RTC_A] & A_UIP) && rtc->cell[RTC_D] == D_VALID &&
+	    (c & ~(RTC_SOURCES | C_IRQF)) == 0 &&
+	    /* IRQF is there while a source that is enabled was; the guest may
+	     * have switched that off since. */
+	    ((c & C_IRQF) || !(c & b & RTC_SOURCES));
+	return state_check(buf, &rtc_table, "cell", ok);
+}
+
+int
+rtc_save(struct rtc *rtc, struct state_buf *buf)
+{
+	/* What is due is due before; the timer may not have come to it. */
+	rtc_latch(rtc);
+	rtc_arm(rtc);
+	rtc_load_time(rtc);
+	return state_save(buf, &rtc_table, rtc);
+}
+
+int
+rtc_load(struct rtc *rtc, struct state_buf *buf)
+{
+	struct machine *machine = rtc->machine;
+	struct rtc copy = *rtc;
+
+	if (state_load(buf, &rtc_table, &copy) == -1 ||
+	    rtc_check(buf, &copy) == -1)
+		return -1;
+	if (buf->check)
+		return 0;
+	if ((rtc->cell[RTC_C] ^ copy.cell[RTC_C]) & C_IRQF)
+		machine->irq(
+		    machine->arg, LAYOUT_RTC_IRQ, copy.cell[RTC_C] & C_IRQF);
+	*rtc = copy;
+	rtc_latch(rtc);
+	rtc_arm(rtc);
+	return 0;
+}
 
 /* --- start -----------------------------------------------------------------
  */

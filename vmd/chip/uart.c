@@ -15,6 +15,7 @@
 #include "boot/layout.h"
 #include "pci/bus.h"
 #include "pci/machine.h"
+#include "pci/state.h"
 
 #define UART_REGISTERS 8
 #define UART_FIFO 16
@@ -134,17 +135,23 @@ uart_clear_rx(struct uart *uart)
 }
 
 /* The modem lines: those of a present, ready terminal, or our own outputs when
- * looped back.  A line that changes leaves its mark (of RI only the end). */
+ * looped back. */
+static uint8_t
+uart_lines(const struct uart *uart)
+{
+	if (!(uart->mcr & MCR_LOOP))
+		return MSR_CTS | MSR_DSR | MSR_DCD;
+	return (uint8_t)((uart->mcr & 0x02 ? MSR_CTS : 0) |
+	    (uart->mcr & 0x01 ? MSR_DSR : 0) | (uart->mcr & 0x04 ? MSR_RI : 0) |
+	    (uart->mcr & 0x08 ? MSR_DCD : 0));
+}
+
+/* A line that changes leaves its mark (of RI only the end). */
 static void
 uart_modem_lines(struct uart *uart)
 {
-	uint8_t lines = MSR_CTS | MSR_DSR | MSR_DCD, changes;
+	uint8_t lines = uart_lines(uart), changes;
 
-	if (uart->mcr & MCR_LOOP)
-		lines = (uint8_t)((uart->mcr & 0x02 ? MSR_CTS : 0) |
-		    (uart->mcr & 0x01 ? MSR_DSR : 0) |
-		    (uart->mcr & 0x04 ? MSR_RI : 0) |
-		    (uart->mcr & 0x08 ? MSR_DCD : 0));
 	changes = (lines ^ uart->msr) & 0xf0;
 	if (lines & MSR_RI)
 		changes &= (uint8_t)~MSR_RI;
@@ -328,6 +335,54 @@ uart_write(void *arg, uint64_t offset, unsigned int len, uint64_t value)
 }
 
 static const struct bus_ops uart_ops = { uart_read, uart_write };
+
+/* --- state -----------------------------------------------------------------
+ */
+
+/* Whether the host waits for room is the host's. */
+static const struct state_field uart_fields[] = {
+	STATE_BITS(struct uart, ier, IER_MASK),
+	STATE_ANY(struct uart, lcr),
+	STATE_BITS(struct uart, mcr, MCR_MASK),
+	STATE_ANY(struct uart, scratch),
+	STATE_BITS(struct uart, fcr, FCR_ENABLE | 0xc0),
+	STATE_ARRAY(struct uart, divisor),
+	STATE_ANY(struct uart, msr),
+	STATE_BOOL(struct uart, overrun),
+	STATE_BOOL(struct uart, tx_pending),
+	STATE_ARRAY(struct uart, fifo),
+	STATE_MAX(struct uart, first, UART_FIFO - 1),
+	STATE_MAX(struct uart, count, UART_FIFO),
+};
+static const struct state_table uart_table =
+    STATE_TABLE("uart", 1, uart_fields);
+
+int
+uart_save(struct uart *uart, struct state_buf *buf)
+{
+	return state_save(buf, &uart_table, uart);
+}
+
+int
+uart_load(struct uart *uart, struct state_buf *buf)
+{
+	struct uart copy = *uart;
+
+	if (state_load(buf, &uart_table, &copy) == -1 ||
+	    state_check(buf, &uart_table, "fcr",
+		copy.fcr & FCR_ENABLE || copy.fcr == 0) == -1 ||
+	    state_check(buf, &uart_table, "count",
+		copy.count <= uart_capacity(&copy)) == -1 ||
+	    state_check(buf, &uart_table, "msr",
+		(copy.msr & 0xf0) == uart_lines(&copy)) == -1)
+		return -1;
+	if (buf->check)
+		return 0;
+	*uart = copy;
+	uart_offer_room(uart);
+	uart_update(uart);
+	return 0;
+}
 
 struct uart *
 uart_new(struct machine *machine, const struct uart_host *host)

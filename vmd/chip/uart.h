@@ -10,6 +10,7 @@
 
 struct machine;
 struct uart;
+struct state_buf;
 
 struct uart_host {
 	/* What the guest sent, at once, in order. */
@@ -29,5 +30,12 @@ void uart_free(struct uart *);
  * len, room is called once the guest has read some.
  */
 size_t uart_input(struct uart *, const uint8_t *bytes, size_t len);
+
+/*
+ * State as in pci/state.h: registers and received bytes.
+ * Loading makes this chip the saved one; an error leaves it as it was.
+ */
+int uart_save(struct uart *, struct state_buf *);
+int uart_load(struct uart *, struct state_buf *);
 
 #endif /* UART_H */

@@ -16,6 +16,7 @@
 #include "boot/le.h"
 #include "chip/fwcfg.h"
 #include "pci/machine.h"
+#include "pci/state.h"
 #include "vmm_dump.h"
 
 #define FILE_NAME "etc/vmcoreinfo"
@@ -61,6 +62,31 @@ void
 vmcoreinfo_free(struct vmcoreinfo *v)
 {
 	free(v);
+}
+
+static const struct state_field vmcoreinfo_fields[] = {
+	STATE_BOOL(struct vmcoreinfo, whole),
+	STATE_ARRAY(struct vmcoreinfo, file),
+};
+static const struct state_table vmcoreinfo_table =
+    STATE_TABLE("vmcoreinfo", 1, vmcoreinfo_fields);
+
+int
+vmcoreinfo_save(struct vmcoreinfo *v, struct state_buf *buf)
+{
+	return state_save(buf, &vmcoreinfo_table, v);
+}
+
+int
+vmcoreinfo_load(struct vmcoreinfo *v, struct state_buf *buf)
+{
+	struct vmcoreinfo copy = *v;
+
+	if (state_load(buf, &vmcoreinfo_table, &copy) == -1)
+		return -1;
+	if (!buf->check)
+		*v = copy;
+	return 0;
 }
 
 size_t

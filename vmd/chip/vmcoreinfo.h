@@ -11,6 +11,7 @@
 struct fwcfg;
 struct machine;
 struct vmcoreinfo;
+struct state_buf;
 
 /* Adds the file to fwcfg (borrowed).  Returns owned; NULL with errno. */
 struct vmcoreinfo *vmcoreinfo_new(struct machine *, struct fwcfg *);
@@ -24,5 +25,12 @@ void vmcoreinfo_free(struct vmcoreinfo *);
  * EFAULT (no memory there), EINVAL (no such note): what it said is wrong.
  */
 size_t vmcoreinfo_copy(const struct vmcoreinfo *, void *note, size_t room);
+
+/*
+ * State as in pci/state.h: the file as the guest wrote it.
+ * Loading makes this chip the saved one; an error leaves it as it was.
+ */
+int vmcoreinfo_save(struct vmcoreinfo *, struct state_buf *);
+int vmcoreinfo_load(struct vmcoreinfo *, struct state_buf *);
 
 #endif /* VMCOREINFO_H */

@@ -115,6 +115,18 @@ device_answer(struct device *dev, enum msg_type type)
 		msg_link_flush(&dev->link);
 }
 
+/* Everything that was popped has been pushed: the rings stand alike. */
+static void
+device_answer_stopped(struct device *dev)
+{
+	struct msg_dev_stopped m = { .next = { 0 } };
+
+	for (unsigned int i = 0; i < dev->class->queues; i++)
+		m.next[i] = dev->queue[i].vq.next_avail;
+	if (MSG_SEND(&dev->link, MSG_DEV_STOPPED, 0, &m) == 0)
+		msg_link_flush(&dev->link);
+}
+
 static void
 device_queue_clear(struct device_queue *q)
 {
@@ -142,7 +154,7 @@ device_drained(struct device *dev)
 	}
 	if (dev->stopping) {
 		dev->stopping = false;
-		device_answer(dev, MSG_DEV_STOPPED);
+		device_answer_stopped(dev);
 	}
 	if (dev->leaving) {
 		dev->leaving = false;

@@ -48,7 +48,8 @@ virtq_init(struct virtq *vq, const struct guestmem *mem,
 
 	memset(vq, 0, sizeof(*vq));
 	if (size == 0 || size > VIRTQ_SIZE_MAX || (size & (size - 1)) != 0 ||
-	    m->desc % 16 != 0 || m->driver % 2 != 0 || m->device % 4 != 0) {
+	    m->next > UINT16_MAX || m->desc % 16 != 0 || m->driver % 2 != 0 ||
+	    m->device % 4 != 0) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -61,6 +62,7 @@ virtq_init(struct virtq *vq, const struct guestmem *mem,
 	}
 	vq->mem = mem;
 	vq->size = (uint16_t)size;
+	vq->next_avail = vq->next_used = vq->published = (uint16_t)m->next;
 	vq->event_idx = features & VIRTQ_F_EVENT_IDX;
 	vq->indirect = features & VIRTQ_F_INDIRECT;
 	return 0;

@@ -53,7 +53,8 @@ struct virtq {
 };
 
 /*
- * Sets the queue up at guest physical addresses, indices at 0.  Borrows mem.
+ * Sets the queue up at guest physical addresses, to begin at entry next of both
+ * rings.  Borrows mem.
  * -1 with errno EINVAL: size, alignment or address out of bounds.
  */
 int virtq_init(struct virtq *, const struct guestmem *mem,

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipc/log.h"
+#include "pci/state.h"
 
 #define CAP_MSIX 0x11
 #define CAP_LEN 12
@@ -181,6 +183,15 @@ msix_set_vector(struct msix *m, struct msix_source *s, uint16_t vector)
 
 /* --- the BAR ------------------------------------------------------------- */
 
+bool
+msix_source_waits(const struct msix_source *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+
+	return s->handle == -1 && s->fd != -1 && poll(&p, 1, 0) == 1 &&
+	    (p.revents & POLLIN);
+}
+
 static bool
 msix_is_pending(const struct msix *m, uint16_t vector)
 {
@@ -188,12 +199,8 @@ msix_is_pending(const struct msix *m, uint16_t vector)
 		return true;
 	for (unsigned int i = 0; i < SOURCES_MAX; i++) {
 		const struct msix_source *s = m->source[i];
-		struct pollfd p = { .events = POLLIN };
 
-		if (s == NULL || s->vector != vector || s->handle != -1 ||
-		    (p.fd = s->fd) == -1)
-			continue;
-		if (poll(&p, 1, 0) == 1 && (p.revents & POLLIN))
+		if (s != NULL && s->vector == vector && msix_source_waits(s))
 			return true;
 	}
 	return false;
@@ -252,16 +259,22 @@ static const struct bus_ops msix_ops = {
 	.write = msix_write,
 };
 
-void
-msix_config_write(struct msix *m, unsigned int off, unsigned int len)
+/* After anything may have changed. */
+static void
+msix_update_all(struct msix *m)
 {
-	if (off >= m->cap + CAP_LEN || off + len <= m->cap)
-		return;
 	msix_update(m, MSIX_NO_VECTOR);
 	if (m->enabled == msix_is_enabled(m))
 		return;
 	m->enabled = !m->enabled;
 	m->changed(m->arg);
+}
+
+void
+msix_config_write(struct msix *m, unsigned int off, unsigned int len)
+{
+	if (off < m->cap + CAP_LEN && off + len > m->cap)
+		msix_update_all(m);
 }
 
 void
@@ -274,7 +287,51 @@ msix_reset(struct msix *m)
 	for (unsigned int i = 0; i < SOURCES_MAX; i++)
 		if (m->source[i] != NULL)
 			msix_set_vector(m, m->source[i], MSIX_NO_VECTOR);
-	msix_config_write(m, m->cap, CAP_LEN);
+	msix_update_all(m);
+}
+
+/* --- state ---------------------------------------------------------------- */
+
+#define ENTRY_FIELD(name_, at, bits_)                                      \
+	{                                                                  \
+		.name = (name_),                                           \
+		.offset = offsetof(struct msix_vector, entry) + (at),      \
+		.width = 4, .count = 1, .bits = (bits_), .max = UINT64_MAX \
+	}
+
+static const struct state_field msix_fields[] = {
+	ENTRY_FIELD("address", 0, 0xfffffffc),
+	ENTRY_FIELD("address high", 4, UINT32_MAX),
+	ENTRY_FIELD("data", ENTRY_DATA, UINT32_MAX),
+	ENTRY_FIELD("control", ENTRY_CONTROL, ENTRY_MASKED),
+	STATE_BOOL(struct msix_vector, pending),
+};
+static const struct state_table msix_table =
+    STATE_TABLE("msix vector", 1, msix_fields);
+
+int
+msix_save(struct msix *m, struct state_buf *buf)
+{
+	for (unsigned int i = 0; i < m->nvectors; i++)
+		if (state_save(buf, &msix_table, &m->vector[i]) == -1)
+			return -1;
+	return 0;
+}
+
+int
+msix_load(struct msix *m, struct state_buf *buf)
+{
+	struct msix_vector copy[MSIX_VECTORS_MAX];
+
+	memcpy(copy, m->vector, sizeof(copy));
+	for (unsigned int i = 0; i < m->nvectors; i++)
+		if (state_load(buf, &msix_table, &copy[i]) == -1)
+			return -1;
+	if (buf->check)
+		return 0;
+	memcpy(m->vector, copy, sizeof(copy));
+	msix_update_all(m);
+	return 0;
 }
 
 struct msix *

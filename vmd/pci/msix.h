@@ -21,6 +21,7 @@
 #define MSIX_BAR_SIZE 4096 /* table at 0, pending bits at 0x800 */
 
 struct msix;
+struct state_buf;
 
 /* Adds the capability and a memory BAR.  changed(arg) is called after MSI-X
  * was switched on or off.  Returns owned; NULL with errno. */
@@ -52,5 +53,14 @@ void msix_send(struct msix *, uint16_t vector);
 
 /* To be called from the device's config_write. */
 void msix_config_write(struct msix *, unsigned int off, unsigned int len);
+
+/*
+ * State as in pci/state.h: the table, and what was sent while masked; sources
+ * are their owner's.  Configuration space has been loaded before.
+ */
+int msix_save(struct msix *, struct state_buf *);
+int msix_load(struct msix *, struct state_buf *);
+/* Whether a source waits, unbound, with an interrupt. */
+bool msix_source_waits(const struct msix_source *);
 
 #endif /* MSIX_H */

@@ -14,12 +14,12 @@
 #include <string.h>
 
 #include "pci/hostbridge.h"
+#include "pci/pci_state.h"
 
 #define CF8_BASE 0xcf8
 #define CF8_SIZE 8
 #define CF8_ENABLE 0x80000000U
 #define CF9_RESET 0x04 /* a write with this bit resets the machine */
-#define CF9_KEPT 0x0a
 
 #define REG_COMMAND 0x04
 #define COMMAND_IO 0x0001
@@ -27,8 +27,6 @@
 #define COMMAND_MASTER 0x0004
 #define COMMAND_INTX_OFF 0x0400
 #define COMMAND_WMASK 0x0547
-#define REG_STATUS 0x06
-#define STATUS_INTX 0x08
 #define STATUS_CAPS 0x10
 #define REG_HEADER 0x0e
 #define REG_BAR(n) (0x10 + 4 * (n))
@@ -45,44 +43,6 @@
 #define MEM_END 0xfebf0000U
 /* Below it a memory BAR would lie in RAM, above it in the APICs and ROM. */
 #define HOLE_END 0xfec00000ULL
-
-#define GSI_COUNT 16
-
-struct pci_bar {
-	const struct bus_ops *ops;
-	void *arg;
-	enum bus_space space;
-	uint32_t size; /* 0: no such BAR */
-	uint32_t mapped_at;
-	bool mapped;
-};
-
-struct pci_device {
-	struct pci *pci;
-	const char *name;
-	const struct pci_device_ops *ops;
-	void *arg;
-	unsigned int slot;
-	unsigned int cap_last; /* where the link to the next one is */
-	unsigned int cap_end;
-	bool line;
-	struct pci_bar bar[PCI_BARS];
-	uint8_t config[PCI_CONFIG_SIZE];
-	uint8_t wmask[PCI_CONFIG_SIZE];
-	uint8_t first[PCI_CONFIG_SIZE]; /* values of a reset */
-};
-
-struct pci {
-	struct machine *machine;
-	const struct pci_host *host;
-	struct pci_device *slot[PCI_SLOTS];
-	struct pci_device *isa;
-	uint32_t address; /* of 0xcf8 */
-	uint8_t reset_control; /* of 0xcf9 */
-	uint32_t io_next;
-	uint32_t mem_next;
-	bool level[GSI_COUNT];
-};
 
 static void
 put16(uint8_t *p, uint16_t v)
@@ -114,8 +74,7 @@ pci_command(const struct pci_device *dev)
 
 /* --- interrupt lines ----------------------------------------------------- */
 
-/* Sets every line that the devices' levels and the routes now give. */
-static void
+void
 pci_update_lines(struct pci *pci)
 {
 	bool level[GSI_COUNT] = { false };
@@ -167,8 +126,7 @@ pci_bar_is_mapped(const struct pci_device *dev, unsigned int bar)
 	return bar < PCI_BARS && dev->bar[bar].mapped;
 }
 
-/* Whether the guest wants the BAR to answer where it may. */
-static bool
+bool
 pci_bar_wanted(const struct pci_device *dev, unsigned int n)
 {
 	const struct pci_bar *bar = &dev->bar[n];
@@ -183,7 +141,7 @@ pci_bar_wanted(const struct pci_device *dev, unsigned int n)
 	    addr >= dev->pci->machine->lowmem && addr + bar->size <= HOLE_END;
 }
 
-static void
+void
 pci_bar_unmap(struct pci_device *dev, unsigned int n)
 {
 	struct pci_bar *bar = &dev->bar[n];
@@ -194,7 +152,7 @@ pci_bar_unmap(struct pci_device *dev, unsigned int n)
 		dev->ops->bar_mapped(dev->arg, n, false);
 }
 
-static void
+void
 pci_bar_map(struct pci_device *dev, unsigned int n)
 {
 	struct pci_bar *bar = &dev->bar[n];
@@ -345,7 +303,7 @@ pci_port_write(void *arg, uint64_t off, unsigned int len, uint64_t value)
 	unsigned int reg;
 
 	if (off == 0 && len == 4)
-		pci->address = (uint32_t)value & 0x80fffffcU;
+		pci->address = (uint32_t)value & CF8_KEPT;
 	else if (off == 1 && len == 1) {
 		pci->reset_control = value & CF9_KEPT;
 		if (value & CF9_RESET)

@@ -50,6 +50,7 @@ struct pci_host {
 
 struct pci;
 struct pci_device;
+struct state_buf;
 
 /* What a device adds to the registers that pci.c keeps. NULL: nothing. */
 struct pci_device_ops {
@@ -118,6 +119,15 @@ void pci_config_done(struct pci_device *);
 /* The level of the device's INTA line. */
 void pci_set_intx(struct pci_device *, bool level);
 bool pci_is_bus_master(const struct pci_device *);
+
+/*
+ * State as in pci/state.h, of the bus, its bridges and every function's
+ * configuration space.  It fits only a bus with the same functions; an error
+ * leaves the bus as it was.  A BAR that answered and now finds another range
+ * in its place does not answer.
+ */
+int pci_save(struct pci *, struct state_buf *);
+int pci_load(struct pci *, struct state_buf *);
 
 /* Configuration accesses, 1, 2 or 4 bytes within one dword. */
 uint32_t pci_config_read(

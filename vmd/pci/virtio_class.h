@@ -11,7 +11,7 @@
 
 #include "vmd_msg.h"
 
-#define VIRTIO_QUEUES_MAX 4
+#define VIRTIO_QUEUES_MAX DEV_QUEUES_MAX
 #define VIRTIO_CONFIG_MAX 256 /* bytes of device configuration space */
 
 struct virtio_class {

@@ -114,12 +114,14 @@ virtio_common_reset(struct virtio_device *v)
 	v->queue_select = 0;
 	v->config_vector = MSIX_NO_VECTOR;
 	v->isr = 0;
+	v->loaded = v->config_new = false;
 	pci_set_intx(v->pdev, false);
 	for (unsigned int i = 0; i < v->class->queues; i++) {
 		struct virtio_queue *q = &v->queue[i];
 
 		q->size = (uint16_t)v->class->queue_size;
-		q->enabled = false;
+		q->enabled = q->waits = false;
+		q->next = 0;
 		q->desc = q->driver = q->device = 0;
 		msix_set_vector(v->msix, &q->call, MSIX_NO_VECTOR);
 	}

@@ -13,15 +13,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "ipc/log.h"
 #include "pci/virtio_state.h"
-
-/* Never offered to the driver, whatever a device process says. */
-#define FEATURES_ALLOWED                                                 \
-	(VIRTIO_F_VERSION_1 | 0xffffffULL /* the device's own: 0-23 */ | \
-	    1ULL << 28 /* INDIRECT_DESC */ | 1ULL << 29 /* EVENT_IDX */)
 
 static void
 virtio_stopped(struct virtio_device *v)
@@ -91,25 +87,31 @@ virtio_hello_ok(const struct virtio_device *v, const struct msg_dev_hello *h,
 	    config_len <= sizeof(v->config);
 }
 
+void
+virtio_link_config(struct virtio_device *v, const void *config, size_t len)
+{
+	if (v->offered != 0 &&
+	    (v->config_len != len || memcmp(v->config, config, len) != 0)) {
+		v->generation++;
+		v->config_new = v->loaded;
+	}
+	v->config_len = len;
+	memcpy(v->config, config, len);
+}
+
 static void
 virtio_hello(void *arg, struct msg *m)
 {
 	struct virtio_device *v = arg;
 	const struct msg_dev_hello *h = m->payload;
-	bool known = v->offered != 0;
 
 	if (v->hello || !virtio_hello_ok(v, h, m->tail_len)) {
 		virtio_link_gone(v, "says hello wrongly");
 		return;
 	}
 	v->hello = true;
+	virtio_link_config(v, m->tail, m->tail_len);
 	v->offered = h->features & FEATURES_ALLOWED;
-	if (known &&
-	    (v->config_len != m->tail_len ||
-		memcmp(v->config, m->tail, m->tail_len) != 0))
-		v->generation++;
-	v->config_len = m->tail_len;
-	memcpy(v->config, m->tail, m->tail_len);
 	if (virtio_send_fd(v, MSG_DEV_MEMORY, v->memory->fd, &v->memory->map,
 		sizeof(v->memory->map)) == -1) {
 		virtio_link_gone(v, "does not take messages");
@@ -132,7 +134,8 @@ virtio_send_queues(struct virtio_device *v)
 			.driver = q->driver,
 			.device = q->device,
 			.index = i,
-			.size = q->size };
+			.size = q->size,
+			.next = q->next };
 		const struct msg_dev_index index = { .index = i };
 
 		if (!q->enabled)
@@ -157,6 +160,11 @@ virtio_link_push(struct virtio_device *v)
 	virtio_drain(v);
 	v->live = true;
 	virtio_update(v);
+	for (unsigned int i = 0; i < v->class->queues; i++) {
+		if (v->queue[i].waits)
+			eventfd_write(v->queue[i].call.fd, 1);
+		v->queue[i].waits = false;
+	}
 	if (virtio_send_queues(v) == -1)
 		virtio_link_gone(v, "does not take messages");
 }
@@ -193,11 +201,15 @@ virtio_link_stopped(void *arg, struct msg *m)
 {
 	struct virtio_device *v = arg;
 
-	(void)m;
+	const struct msg_dev_stopped *stopped = m->payload;
+
 	if (!v->stopping) {
 		virtio_link_gone(v, "was not asked to stop");
 		return;
 	}
+	/* Of queues that the driver has reset since it is too late. */
+	for (unsigned int i = 0; v->live && i < v->class->queues; i++)
+		v->queue[i].next = stopped->next[i];
 	virtio_stopped(v);
 	/* Went on again before it had stopped. */
 	if (!v->paused && v->live &&
@@ -289,10 +301,27 @@ virtio_stop(struct virtio_device *v)
 		virtio_link_gone(v, "does not take messages");
 }
 
+/*
+ * What was on its way to the guest when the state was saved may not be in it:
+ * an interrupt for nothing does no harm, one too few does.
+ */
+static void
+virtio_link_wake(struct virtio_device *v)
+{
+	for (unsigned int i = 0; i < v->class->queues; i++)
+		if (v->queue[i].enabled && v->queue[i].call.handle != -1)
+			eventfd_write(v->queue[i].call.fd, 1);
+	if (v->config_new)
+		virtio_config_changed(v);
+	v->loaded = v->config_new = false;
+}
+
 void
 virtio_continue(struct virtio_device *v)
 {
 	v->paused = false;
+	if (v->loaded)
+		virtio_link_wake(v);
 	if (v->live && !v->stopping &&
 	    MSG_SEND_EMPTY(&v->link, MSG_DEV_START, 0) == -1)
 		virtio_link_gone(v, "does not take messages");

@@ -19,6 +19,7 @@
 #include "pci/virtio_class.h"
 #include "vmd_msg.h"
 
+struct state_buf;
 struct virtio_device;
 
 /* What a device process is told of guest memory, and by which descriptor
@@ -68,6 +69,16 @@ void virtio_stop(struct virtio_device *);
 void virtio_continue(struct virtio_device *);
 /* It was asked to stop and has not answered. */
 bool virtio_is_stopping(const struct virtio_device *);
+
+/*
+ * State as in pci/state.h; PCI's is loaded before.  Saving wants a device that
+ * is stopped (virtio_stop() and events.stopped), loading one that is and that
+ * no driver has touched; else errno EBUSY.  A process may be attached before
+ * or after: it is told of the queues, and goes on where they stand when the
+ * device continues.  One that offers less than the driver uses is refused.
+ */
+int virtio_save(struct virtio_device *, struct state_buf *);
+int virtio_load(struct virtio_device *, struct state_buf *);
 
 /* For the test that walks the message table. */
 extern const msg_handler vm_from_device[MSG__COUNT];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What virtio_pci.c (the PCI device), virtio_common.c (its common registers)
- * and virtio_link.c (the control link) share; for these three files only.
+ * What virtio_pci.c (the PCI device), virtio_common.c (its common registers),
+ * virtio_link.c (the control link) and virtio_save.c (the state as bytes)
+ * share; for these files only.
  */
 #ifndef VIRTIO_STATE_H
 #define VIRTIO_STATE_H
@@ -23,6 +24,10 @@
 #define ISR_CONFIG 0x02
 
 #define VIRTIO_F_VERSION_1 (1ULL << 32)
+/* Never offered to the driver, whatever a device process says. */
+#define FEATURES_ALLOWED                                                 \
+	(VIRTIO_F_VERSION_1 | 0xffffffULL /* the device's own: 0-23 */ | \
+	    1ULL << 28 /* INDIRECT_DESC */ | 1ULL << 29 /* EVENT_IDX */)
 
 struct virtio_queue {
 	struct virtio_device *dev;
@@ -32,6 +37,10 @@ struct virtio_queue {
 	uint16_t port; /* of the ioeventfd, 0: none */
 	uint16_t size;
 	bool enabled;
+	/* Where both rings stand, as the process said when it stopped; it has
+	 * nothing in flight then.  It begins there when it is told again. */
+	uint16_t next;
+	bool waits; /* loaded: an interrupt that the guest has masked */
 	uint64_t desc; /* guest physical addresses */
 	uint64_t driver;
 	uint64_t device;
@@ -72,6 +81,8 @@ struct virtio_device {
 	uint8_t status_before; /* what the guest reads meanwhile */
 	bool paused; /* the VM is, or is about to be */
 	bool stopping; /* it was told to stop and has not done so yet */
+	bool loaded; /* and not gone on since */
+	bool config_new; /* loaded, and the process has another one */
 };
 
 /* virtio_common.c */
@@ -91,6 +102,9 @@ void virtio_common_reset(struct virtio_device *);
 void virtio_link_push(struct virtio_device *);
 /* The driver has reset the device, whose registers are clear already. */
 void virtio_link_reset(struct virtio_device *);
+/* The configuration space that a process brought; a guest that knows another
+ * one learns it by the generation. */
+void virtio_link_config(struct virtio_device *, const void *config, size_t len);
 /* Closes the link, if there is one, without any effect on the guest. */
 void virtio_link_close(struct virtio_device *);
 

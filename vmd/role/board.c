@@ -435,15 +435,14 @@ board_chips_init(struct board *b)
 		.arg = &b->terminal,
 	};
 	bool debug = log_getverbose() > 1;
-	struct fwcfg *fwcfg;
 
 	if ((b->uart = uart_new(&b->machine, &uart)) == NULL ||
-	    rtc_new(&b->machine) == NULL ||
+	    (b->rtc = rtc_new(&b->machine)) == NULL ||
 	    (b->pm = pm_new(&b->machine)) == NULL ||
-	    (fwcfg = fwcfg_new(&b->machine)) == NULL ||
-	    (b->vmcoreinfo = vmcoreinfo_new(&b->machine, fwcfg)) == NULL ||
-	    legacy_new(&b->machine, debug ? board_debug_line : NULL, NULL) ==
-		NULL ||
+	    (b->fwcfg = fwcfg_new(&b->machine)) == NULL ||
+	    (b->vmcoreinfo = vmcoreinfo_new(&b->machine, b->fwcfg)) == NULL ||
+	    (b->legacy = legacy_new(
+		 &b->machine, debug ? board_debug_line : NULL, NULL)) == NULL ||
 	    (b->pci = pci_new(&b->machine, &b->pci_host)) == NULL)
 		fatal("vm", "cannot build the machine");
 	terminal_set_uart(&b->terminal, b->uart);

@@ -22,6 +22,7 @@
 #include "vm_error.h"
 #include "vmd_msg.h"
 
+struct state_buf;
 struct vm;
 struct vmspec;
 
@@ -36,6 +37,9 @@ struct board {
 	struct pci_host pci_host;
 	struct pci *pci;
 	struct pm *pm;
+	struct rtc *rtc;
+	struct fwcfg *fwcfg;
+	struct legacy *legacy;
 	struct vmcoreinfo *vmcoreinfo;
 	struct uart *uart;
 	struct terminal terminal;
@@ -90,5 +94,17 @@ bool board_is_ready(const struct board *);
 /* Stops the VM's clock and its timers, and starts them again. */
 void board_clock_stop(struct board *);
 void board_clock_start(struct board *);
+
+/*
+ * The state of all chips and devices as one part of a VM's: see pci/state.h.
+ * The clock is stopped and every device is (virtio_stop() and its answer), else
+ * errno EBUSY.  It is saved before the state of interrupt controllers and
+ * vCPUs, because what is due raises its line, and loaded before it, because
+ * KVM then takes lines that are high for old.  A load fits only a board of the
+ * same devices that no guest has touched.  Whatever can be wrong with the bytes
+ * is found before anything has changed; buf then says which part and field.
+ */
+int board_save(struct board *, struct state_buf *);
+int board_load(struct board *, struct state_buf *);
 
 #endif /* BOARD_H */
