@@ -10,23 +10,6 @@ VMD=$tools/badvmd
 : >"$work/vm.conf"
 vmd_run
 
-# asks NAME COMMAND ...: in the background; its status goes to NAME.rc.
-asks()
-{
-	asks_name=$1
-	shift
-	rm -f "$work/$asks_name.rc"
-	{
-		ctl "$@" >"$work/$asks_name.out" 2>&1
-		echo $? >"$work/$asks_name.rc"
-	} &
-	background $!
-}
-answered()
-{
-	[ -s "$work/$1.rc" ]
-}
-
 expect 'VM 1 keeps the rules' idle good
 expect 'VM 2 floods' idle floods
 expect 'VM 3 lies' idle lies

@@ -126,3 +126,21 @@ memory()
 {
 	awk '/^RssAnon/ { print $2 }' "/proc/$1/status"
 }
+
+# asks NAME COMMAND ...: in the background; its status goes to NAME.rc.
+asks()
+{
+	asks_name=$1
+	shift
+	rm -f "$work/$asks_name.rc"
+	{
+		ctl "$@" >"$work/$asks_name.out" 2>&1
+		echo $? >"$work/$asks_name.rc"
+	} &
+	background $!
+}
+
+answered()
+{
+	[ -s "$work/$1.rc" ]
+}

@@ -7,24 +7,6 @@
 : >"$work/vm.conf"
 vmd_run
 
-# asks NAME COMMAND ...: in the background; its status goes to NAME.rc.
-asks()
-{
-	asks_name=$1
-	shift
-	rm -f "$work/$asks_name.rc"
-	{
-		ctl "$@" >"$work/$asks_name.out" 2>&1
-		echo $? >"$work/$asks_name.rc"
-	} &
-	background $!
-}
-
-answered()
-{
-	[ -s "$work/$1.rc" ]
-}
-
 # The firmware has set up the disk: its process has something to stop.
 for vm in one two three; do
 	expect "VM $vm" idle $vm
