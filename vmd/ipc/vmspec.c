@@ -18,7 +18,7 @@
 
 #define START_ALL                                                              \
 	(START_MEMORY | START_CPUS | START_DISKS | START_NICS | START_KERNEL | \
-	    START_INITRD | START_CMDLINE | START_DEBUG)
+	    START_INITRD | START_CMDLINE | START_DEBUG | START_RECEIVE)
 
 /* How many descriptors of a kind a VM has at most; 0: none by message. */
 static const unsigned char file_max[VM_FILE__COUNT] = {
@@ -33,6 +33,9 @@ static const unsigned char file_max[VM_FILE__COUNT] = {
 	[VM_FILE_GDB] = 1,
 	[VM_FILE_KVM] = 1,
 	[VM_FILE_CRASH] = 1,
+	[VM_FILE_STATE] = 1,
+	[VM_FILE_STATE_HEAD] = 1,
+	[VM_FILE_STATE_ACK] = 1,
 };
 _Static_assert(VMD_DISKS_MAX <= VMSPEC_INDEX_MAX, "disks fit");
 _Static_assert(VMD_NICS_MAX <= VMSPEC_INDEX_MAX, "taps fit");
@@ -93,6 +96,9 @@ vmspec_start_ok(const struct msg_vm_start *m)
 	for (unsigned int i = 0; i < m->nics; i++)
 		if (!vmspec_nic_ok(&m->nic[i]))
 			return false;
+	if ((m->receive & ~RECEIVE_LAZY) != 0 ||
+	    (m->receive != 0 && (m->given & START_RECEIVE) == 0))
+		return false;
 	if (m->debug != 0 && m->debug != DEBUG_GDB &&
 	    m->debug != (DEBUG_GDB | DEBUG_STOP))
 		return false;
