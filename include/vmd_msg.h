@@ -167,6 +167,8 @@ struct msg_nic {
 #define DEBUG_STOP \
 	0x02 /* the guest waits for it before its first instruction */
 #define RECEIVE_LAZY 0x01 /* from a regular file, memory when it is needed */
+#define RECEIVE_ANY_DISK 0x02 /* disks may have been written to since */
+#define RECEIVE_FLAGS (RECEIVE_LAZY | RECEIVE_ANY_DISK)
 /*
  * Begins the description of a VM to start: VM_FILE for each file, VM_CMDLINE,
  * then VM_START_END follow.  The answer is one RESULT.
