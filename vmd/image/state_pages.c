@@ -99,12 +99,15 @@ run_zero(
 
 /* Reads the parts and sums them. */
 static int
-parts_get(struct state_reader *r, struct iovec *iov, int count, uint32_t *crc)
+parts_get(
+    struct state_reader *r, const struct iovec *iov, int count, uint32_t *crc)
 {
 	struct iovec copy[STATE_IO_PARTS];
 
+	if (count == 0)
+		return 0;
 	memcpy(copy, iov, (size_t)count * sizeof(*iov));
-	if (count > 0 && state_reader_get(r, copy, count) == -1)
+	if (state_reader_get(r, copy, count) == -1)
 		return -1;
 	for (int i = 0; i < count; i++)
 		*crc = state_crc(*crc, iov[i].iov_base, iov[i].iov_len);
