@@ -86,7 +86,8 @@ enum vm_error { VM_ERRORS(VM_ERROR_ENUM) VM_ERROR__COUNT };
 	X(GDB, "debugger's socket")   \
 	X(KVM, "/dev/kvm")            \
 	X(DUMP, "dump")               \
-	X(CRASH, "crash dump folder")
+	X(CRASH, "crash dump folder") \
+	X(FAULTS, "/dev/userfaultfd")
 
 #define VM_FILE_ENUM(name, text) VM_FILE_##name,
 enum vm_file { VM_FILES(VM_FILE_ENUM) VM_FILE__COUNT };

@@ -27,6 +27,8 @@ struct virtio_device;
 struct virtio_memory {
 	int fd;
 	struct msg_dev_memory map;
+	bool on_demand; /* its pages come when they are touched */
+	int faults_fd; /* borrowed, on_demand: /dev/userfaultfd */
 };
 
 /* Told about the device by name ("blk0"); machine lock held. */
@@ -40,6 +42,10 @@ struct virtio_events {
 	    void *arg, struct virtio_device *, bool gone, const char *why);
 	/* The answer to virtio_stop. */
 	void (*stopped)(void *arg, struct virtio_device *);
+	/* With memory on demand: the descriptor (taken) on which the process
+	 * asks for its pages, and its addresses; -1 and NULL: it has gone. */
+	void (*faults)(void *arg, struct virtio_device *, int fd,
+	    const struct msg_dev_faults *);
 };
 
 /*
