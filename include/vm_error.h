@@ -101,7 +101,8 @@ enum vm_error { VM_ERRORS(VM_ERROR_ENUM) VM_ERROR__COUNT };
 	X(CRASH, "crash dump folder")           \
 	X(STATE, "state")                       \
 	X(STATE_HEAD, "beginning of the state") \
-	X(STATE_ACK, "way back to the sender")
+	X(STATE_ACK, "way back to the sender")  \
+	X(FAULTS, "/dev/userfaultfd")
 
 #define VM_FILE_ENUM(name, text) VM_FILE_##name,
 enum vm_file { VM_FILES(VM_FILE_ENUM) VM_FILE__COUNT };

@@ -120,7 +120,9 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(DEVICE_ADD, MSG_EDGE(VMM, DEVICE), S(msg_device_start), 0, FD_MUST)  \
 	/* Between a VM process and its device processes. */                   \
 	X(DEV_HELLO, MSG_FROM_DEVICE, S(msg_dev_hello), 256, FD_NONE)          \
+	X(DEV_FAULTS, MSG_TO_DEVICE, 0, 0, FD_MUST)                            \
 	X(DEV_MEMORY, MSG_TO_DEVICE, S(msg_dev_memory), 0, FD_MUST)            \
+	X(DEV_FAULTS_FD, MSG_FROM_DEVICE, S(msg_dev_faults), 0, FD_MUST)       \
 	X(DEV_FEATURES, MSG_TO_DEVICE, S(msg_dev_features), 0, FD_NONE)        \
 	X(DEV_QUEUE, MSG_TO_DEVICE, S(msg_dev_queue), 0, FD_MUST)              \
 	X(DEV_CALL, MSG_TO_DEVICE, S(msg_dev_index), 0, FD_MUST)               \
@@ -439,6 +441,15 @@ struct msg_dev_memory {
 		uint64_t len;
 		uint64_t offset; /* in the memfd */
 	} region[DEV_REGIONS_MAX];
+};
+
+/*
+ * Memory that is filled on demand: DEV_FAULTS, with /dev/userfaultfd, precedes
+ * DEV_MEMORY; the answer to that has a descriptor of the process' own on which
+ * its missing pages are asked for, and where it has mapped the regions.
+ */
+struct msg_dev_faults {
+	uint64_t base[DEV_REGIONS_MAX];
 };
 
 struct msg_dev_features {

@@ -60,6 +60,7 @@ struct device {
 	void (*gone)(void *arg);
 	void *gone_arg;
 	struct guestmem mem;
+	int faults_fd; /* owned, until the memory is there; -1: none */
 	uint64_t offered;
 	uint64_t features;
 	bool running;

@@ -20,6 +20,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "ipc/faults.h"
 
 static int
 guestmem_check(int fd, const struct msg_dev_memory *m)
@@ -75,6 +78,24 @@ guestmem_map(struct guestmem *gm, int fd, const struct msg_dev_memory *m)
 		madvise(r->base, r->len, MADV_DONTDUMP);
 	}
 	return 0;
+}
+
+int
+guestmem_watch(const struct guestmem *gm, int device)
+{
+	int fd = faults_new(device), error;
+
+	if (fd == -1)
+		return -1;
+	for (unsigned int i = 0; i < gm->count; i++)
+		if (faults_watch(fd, gm->region[i].base, gm->region[i].len) ==
+		    -1) {
+			error = errno;
+			close(fd);
+			errno = error;
+			return -1;
+		}
+	return fd;
 }
 
 void

@@ -29,6 +29,12 @@ struct guestmem {
  * shrink.  -1 with errno, EINVAL for a map that makes no sense. */
 int guestmem_map(struct guestmem *, int fd, const struct msg_dev_memory *);
 void guestmem_unmap(struct guestmem *);
+/*
+ * Has the pages that the memfd lacks come on demand: whoever touches one in
+ * this process waits for somebody who serves the descriptor that is returned
+ * (owned; ipc/faults.h).  device is borrowed.  -1 with errno.
+ */
+int guestmem_watch(const struct guestmem *, int device);
 
 /* Where [gpa, gpa + len) is, NULL unless all of it is in one region. */
 static inline void *

@@ -36,6 +36,7 @@ static const unsigned char file_max[VM_FILE__COUNT] = {
 	[VM_FILE_STATE] = 1,
 	[VM_FILE_STATE_HEAD] = 1,
 	[VM_FILE_STATE_ACK] = 1,
+	[VM_FILE_FAULTS] = 1,
 };
 _Static_assert(VMD_DISKS_MAX <= VMSPEC_INDEX_MAX, "disks fit");
 _Static_assert(VMD_NICS_MAX <= VMSPEC_INDEX_MAX, "taps fit");

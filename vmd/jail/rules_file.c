@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 
 #define READ_ONLY(i) \
@@ -95,6 +96,23 @@ static const struct jail_row rows[] = {
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW_IF(B | N, RUN, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW(V, RUN, pread64, "kernel and firmware; the kernel's counters"),
+	/* Memory on demand: who has mapped it, and who fills it. */
+	ROW_IF(V, SETUP, ioctl, "memory on demand: /dev/userfaultfd",
+	    ARG_INT(1, USERFAULTFD_IOC_NEW)),
+	ROW_IF(V, SETUP, ioctl, "memory on demand", ARG_INT(1, UFFDIO_API)),
+	ROW_IF(V, SETUP, ioctl, "memory on demand: our mapping",
+	    ARG_INT(1, UFFDIO_REGISTER)),
+	ROW_IF(V, RUN, ioctl, "a page that somebody waits for",
+	    ARG_INT(1, UFFDIO_COPY)),
+	ROW_IF(V, RUN, ioctl, "a page of zeroes that somebody waits for",
+	    ARG_INT(1, UFFDIO_ZEROPAGE)),
+	ROW_IF(V, RUN, ioctl, "a page that has come meanwhile",
+	    ARG_INT(1, UFFDIO_WAKE)),
+	ROW_IF(B | N, RUN, ioctl, "memory on demand: /dev/userfaultfd",
+	    ARG_INT(1, USERFAULTFD_IOC_NEW)),
+	ROW_IF(B | N, RUN, ioctl, "memory on demand", ARG_INT(1, UFFDIO_API)),
+	ROW_IF(B | N, RUN, ioctl, "memory on demand: its mapping",
+	    ARG_INT(1, UFFDIO_REGISTER)),
 	ROW(V, RUN, lseek, "size of kernel and firmware"),
 
 	/* usernet: the name servers. */

@@ -113,6 +113,19 @@ virtio_link_config(struct virtio_device *v, const void *config, size_t len)
 	memcpy(v->config, config, len);
 }
 
+/* It must know that pages may be missing before it maps them. */
+static int
+virtio_send_memory(struct virtio_device *v)
+{
+	const struct virtio_memory *memory = v->memory;
+
+	if (memory->on_demand &&
+	    virtio_send_fd(v, MSG_DEV_FAULTS, memory->faults_fd, NULL, 0) == -1)
+		return -1;
+	return virtio_send_fd(
+	    v, MSG_DEV_MEMORY, memory->fd, &memory->map, sizeof(memory->map));
+}
+
 static void
 virtio_hello(void *arg, struct msg *m)
 {
@@ -126,9 +139,7 @@ virtio_hello(void *arg, struct msg *m)
 	v->hello = true;
 	virtio_link_config(v, m->tail, m->tail_len);
 	v->offered = h->features & FEATURES_ALLOWED;
-	if (virtio_link_send_fd(v, MSG_DEV_MEMORY, v->memory->fd,
-		&v->memory->map, sizeof(v->memory->map)) == -1 ||
-	    virtio_log_hello(v) == -1) {
+	if (virtio_send_memory(v) == -1 || virtio_log_hello(v) == -1) {
 		virtio_link_gone(v, "does not take messages");
 		return;
 	}
@@ -247,8 +258,25 @@ virtio_broken(void *arg, struct msg *m)
 	v->events->broken(v->events->arg, v, false, why);
 }
 
+/* Where it asks for its pages; until it has been answered it waits. */
+static void
+virtio_faults(void *arg, struct msg *m)
+{
+	struct virtio_device *v = arg;
+	int fd = m->fd;
+
+	if (!v->memory->on_demand || !v->hello || v->faults) {
+		virtio_link_gone(v, "was not asked for its missing pages");
+		return;
+	}
+	v->faults = true;
+	m->fd = -1;
+	v->events->faults(v->events->arg, v, fd, m->payload);
+}
+
 const msg_handler vm_from_device[MSG__COUNT] = {
 	[MSG_DEV_HELLO] = virtio_hello,
+	[MSG_DEV_FAULTS_FD] = virtio_faults,
 	[MSG_DEV_STOPPED] = virtio_link_stopped,
 	[MSG_DEV_RESET_DONE] = virtio_reset_done,
 	[MSG_DEV_BROKEN] = virtio_broken,
@@ -264,6 +292,9 @@ virtio_link_close(struct virtio_device *v)
 		host->unwatch(host->arg, v->link_watch);
 	v->link_watch = NULL;
 	msg_link_fini(&v->link);
+	if (v->faults)
+		v->events->faults(v->events->arg, v, -1, NULL);
+	v->faults = false;
 	v->hello = v->live = v->resetting = v->stopping = false;
 	virtio_log_close(v);
 }

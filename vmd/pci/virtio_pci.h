@@ -28,6 +28,8 @@ struct virtio_log;
 struct virtio_memory {
 	int fd;
 	struct msg_dev_memory map;
+	bool on_demand; /* its pages come when they are touched */
+	int faults_fd; /* borrowed, on_demand: /dev/userfaultfd */
 };
 
 /* Told about the device by name ("blk0"); machine lock held. */
@@ -43,6 +45,10 @@ struct virtio_events {
 	void (*stopped)(void *arg, struct virtio_device *);
 	/* virtio_log_is_on() has become true.  NULL: nobody asks. */
 	void (*logging)(void *arg, struct virtio_device *);
+	/* With memory on demand: the descriptor (taken) on which the process
+	 * asks for its pages, and its addresses; -1 and NULL: it has gone. */
+	void (*faults)(void *arg, struct virtio_device *, int fd,
+	    const struct msg_dev_faults *);
 };
 
 /*

@@ -78,6 +78,7 @@ struct virtio_device {
 	bool hello;
 	bool live; /* it was told of the queues and not reset since */
 	bool resetting; /* it was told to reset and has not done so yet */
+	bool faults; /* it has sent where it asks for missing pages */
 	uint8_t status_before; /* what the guest reads meanwhile */
 	bool paused; /* the VM is, or is about to be */
 	bool stopping; /* it was told to stop and has not done so yet */

@@ -25,6 +25,7 @@
 #include "ipc/vmspec.h"
 #include "pci/bus.h"
 #include "pci/virtio_class.h"
+#include "role/lazy.h"
 #include "vmm.h"
 
 #define NS_PER_S 1000000000ULL
@@ -316,6 +317,18 @@ board_device_logging(void *arg, struct virtio_device *dev)
 	board_log_changed(arg);
 }
 
+static void
+board_device_faults(void *arg, struct virtio_device *dev, int fd,
+    const struct msg_dev_faults *m)
+{
+	struct board *b = arg;
+	unsigned int i = 0;
+
+	while (i < BOARD_DEVICES_MAX - 1 && b->device[i] != dev)
+		i++;
+	lazy_device(b->lazy, i, fd, m);
+}
+
 enum vm_error
 board_add_device(struct board *b, enum device_kind kind, unsigned int index)
 {
@@ -439,6 +452,7 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 		.broken = board_device_broken,
 		.stopped = board_device_stopped,
 		.logging = board_device_logging,
+		.faults = board_device_faults,
 	};
 
 	b->machine = m;
@@ -469,6 +483,23 @@ board_chips_init(struct board *b)
 	    (b->pci = pci_new(&b->machine, &b->pci_host)) == NULL)
 		fatal("vm", "cannot build the machine");
 	terminal_set_uart(&b->terminal, b->uart);
+}
+
+int
+board_fill_on_demand(struct board *b, struct lazy_setup *setup)
+{
+	setup->devices = b->devices;
+	b->lazy = lazy_start(b->vm, setup);
+	if (b->lazy == NULL) {
+		int error = errno;
+
+		close(setup->device);
+		errno = error;
+		return -1;
+	}
+	b->memory.on_demand = true;
+	b->memory.faults_fd = setup->device;
+	return 0;
 }
 
 enum vm_error

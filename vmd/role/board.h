@@ -23,6 +23,8 @@
 #include "vm_error.h"
 #include "vmd_msg.h"
 
+struct lazy;
+struct lazy_setup;
 struct state_buf;
 struct vm;
 struct vmspec;
@@ -46,6 +48,7 @@ struct board {
 	struct terminal terminal;
 	struct virtio_memory memory;
 	struct board_log log;
+	struct lazy *lazy; /* owned; NULL: memory is not on demand */
 	struct virtio_events events;
 	struct virtio_device *device[BOARD_DEVICES_MAX];
 	/* A driver can break its device as often as it resets it. */
@@ -94,6 +97,14 @@ bool board_attach(
 bool board_is_ready(const struct board *);
 /* The machine has come from elsewhere: its networks are told. */
 void board_announce(struct board *);
+
+/*
+ * Has the RAM, which nobody has touched yet, come from a state file as it is
+ * touched: see role/lazy.h.  After board_init(), and before the main loop hears
+ * of devices.  Takes device, file and index of the setup in every case and sets
+ * its devices; -1 with errno.
+ */
+int board_fill_on_demand(struct board *, struct lazy_setup *);
 
 /* Stops the VM's clock and its timers, and starts them again. */
 void board_clock_stop(struct board *);

@@ -40,7 +40,7 @@ static const struct timeval respawn_delay = { .tv_usec = 20000 };
 	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |     \
 	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY |   \
 	    1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
-	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB)
+	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB | 1U << VM_FILE_FAULTS)
 
 struct guest *
 guest_new(struct guest_host *host, uint32_t id, struct vmspec *spec)

@@ -30,7 +30,7 @@
 	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |                         \
 	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_DISK | 1U << VM_FILE_TAP |  \
 	    1U << VM_FILE_TTY | 1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
-	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB)
+	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB | 1U << VM_FILE_FAULTS)
 
 /* A start under way: where its error goes. */
 struct vmstart {
