@@ -111,10 +111,14 @@ static void
 test_files(void)
 {
 	setup();
-	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(open_file("etc/e820"), 40);
 	CHECK_EQ(data(8), 0);
-	CHECK_EQ(data(8), RAM);
+	CHECK_EQ(data(8), RAM - 0x1000);
 	CHECK_EQ(data(4), 1);
+	/* The generation ID's page. */
+	CHECK_EQ(data(8), RAM - 0x1000);
+	CHECK_EQ(data(8), 0x1000);
+	CHECK_EQ(data(4), 2);
 	CHECK_EQ(open_file("etc/sercon-port"), 2);
 	CHECK_EQ(data(2), 0x3f8);
 	CHECK_EQ(open_file("etc/show-boot-menu"), 2);
@@ -298,11 +302,11 @@ test_writable_hostile(void)
 	CHECK_EQ(open_file("opt/w"), 8);
 	pc_outb(&pc, DATA, 0xee);
 	/* A file that is only read, and none at all. */
-	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(open_file("etc/e820"), 40);
 	CHECK_EQ(dma(0x1000, DMA_WRITE, 4, 0x2000), DMA_ERROR);
 	CHECK_EQ(dma(0x1000, 0xffffU << 16 | DMA_SELECT | DMA_WRITE, 4, 0x2000),
 	    DMA_ERROR);
-	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(open_file("etc/e820"), 40);
 	CHECK_EQ(data(8), 0);
 	CHECK_EQ(written.calls, 0);
 	CHECK_EQ(le64_get(written.bytes), 0);

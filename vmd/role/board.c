@@ -16,6 +16,7 @@
 #include "boot/boot.h"
 #include "chip/console.h"
 #include "chip/fwcfg.h"
+#include "chip/genid.h"
 #include "chip/legacy.h"
 #include "chip/pm.h"
 #include "chip/rtc.h"
@@ -464,7 +465,7 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 
 /* The chips live as long as the process: only what is talked to is kept. */
 static void
-board_chips_init(struct board *b)
+board_chips_init(struct board *b, bool firmware)
 {
 	const struct uart_host uart = {
 		.out = terminal_out,
@@ -476,6 +477,7 @@ board_chips_init(struct board *b)
 	if ((b->uart = uart_new(&b->machine, &uart)) == NULL ||
 	    (b->rtc = rtc_new(&b->machine)) == NULL ||
 	    (b->pm = pm_new(&b->machine)) == NULL ||
+	    (b->genid = genid_new(&b->machine, b->pm, firmware)) == NULL ||
 	    (b->fwcfg = fwcfg_new(&b->machine)) == NULL ||
 	    (b->vmcoreinfo = vmcoreinfo_new(&b->machine, b->fwcfg)) == NULL ||
 	    (b->legacy = legacy_new(
@@ -523,6 +525,6 @@ board_init(struct board *b, struct vm *vm, struct vmspec *spec)
 		log_warn("vm", "console");
 		return VM_ERROR_TTY_FAILED;
 	}
-	board_chips_init(b);
+	board_chips_init(b, vmspec_get(spec, VM_FILE_KERNEL, 0) == -1);
 	return board_devices_init(b, &spec->start);
 }

@@ -40,6 +40,7 @@ struct board {
 	struct pci_host pci_host;
 	struct pci *pci;
 	struct pm *pm;
+	struct genid *genid;
 	struct rtc *rtc;
 	struct fwcfg *fwcfg;
 	struct legacy *legacy;
