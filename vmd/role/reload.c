@@ -135,6 +135,7 @@ reload_define(struct parent *p, const struct conf_vm *c)
 	}
 	v->uid = uid;
 	v->gid = c->owner.gid;
+	v->allow_send = c->allow_send;
 	v->defined = v->seen = true;
 	v->boots = !c->disabled;
 	/* What runs goes on as it was started. */
