@@ -128,6 +128,10 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(DEV_STOP, MSG_TO_DEVICE, 0, 0, FD_NONE)                              \
 	X(DEV_STOPPED, MSG_FROM_DEVICE, S(msg_dev_stopped), 0, FD_NONE)        \
 	X(DEV_RESET, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
+	X(DEV_LOG, MSG_TO_DEVICE, S(msg_dev_log), 0, FD_MUST)                  \
+	X(DEV_LOG_END, MSG_TO_DEVICE, 0, 0, FD_NONE)                           \
+	X(DEV_LOG_ON, MSG_FROM_DEVICE, 0, 0, FD_NONE)                          \
+	X(DEV_ANNOUNCE, MSG_TO_DEVICE, 0, 0, FD_NONE)                          \
 	X(DEV_RESET_DONE, MSG_FROM_DEVICE, 0, 0, FD_NONE)                      \
 	X(DEV_BROKEN, MSG_FROM_DEVICE, S(msg_dev_index), VMD_DETAIL_MAX,       \
 	    FD_NONE)
@@ -168,6 +172,8 @@ struct msg_nic {
 #define DEBUG_STOP \
 	0x02 /* the guest waits for it before its first instruction */
 #define RECEIVE_LAZY 0x01 /* from a regular file, memory when it is needed */
+#define RECEIVE_ANY_DISK 0x02 /* disks may have been written to since */
+#define RECEIVE_FLAGS (RECEIVE_LAZY | RECEIVE_ANY_DISK)
 /*
  * Begins the description of a VM to start: VM_FILE for each file, VM_CMDLINE,
  * then VM_START_END follow.  The answer is one RESULT.
@@ -459,6 +465,17 @@ struct msg_dev_stopped {
 
 struct msg_dev_index {
 	uint32_t index;
+};
+
+/*
+ * The descriptor is a sealed memfd with a bit for each page of the memfd of
+ * guest memory, in its order: bit n of 64-bit word w is page w * 64 + n.  From
+ * its answer, DEV_LOG_ON, until DEV_LOG_END the device sets the bits of the
+ * pages that it has written.
+ */
+#define DEV_LOG_PAGE 4096
+struct msg_dev_log {
+	uint64_t pages;
 };
 
 #endif /* VMD_MSG_H */

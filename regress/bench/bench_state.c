@@ -123,7 +123,7 @@ static void
 read_plain(int fd)
 {
 	for (size_t at = 0; at < size; at += PART)
-		if (state_get_fd(&fd, other + at, PART) != (ssize_t)PART)
+		if (state_read_fd(fd, other + at, PART) != (ssize_t)PART)
 			err(1, "read");
 }
 

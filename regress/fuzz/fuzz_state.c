@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A state stream of a stranger.  Reaches state_read.c, state_head.c,
- * state_config.c, state_memory.c, state_zstd.c and state_crc.c.
+ * A state stream of a stranger.  Reaches state_read.c, state_pages.c,
+ * state_index.c, state_head.c, state_config.c, state_memory.c, state_zstd.c and
+ * state_crc.c.
  *
- * The first byte says how the rest is taken: 'S' as a stream; 'C' as the
+ * The first byte says how the rest is taken: 'S' as a stream, whose memory is
+ * taken as payloads, put into guest memory, and found in its file; 'C' as the
  * payload of CONFIG and 'M' as that of MEMORY, whose head gets the right
  * checksum; 'P' as sections, each a type (1 byte), version (1), flags (1),
  * length (2) and payload, put together with right checksums.
@@ -11,6 +13,7 @@
 #include <stdint.h>
 
 #include "image/state_crc.h"
+#include "image/state_index.h"
 #include "image/state_memory.h"
 #include "image/state_read.h"
 #include "image/state_wire.h"
@@ -50,31 +53,98 @@ take_memory(const uint8_t *payload, size_t len, uint64_t offset)
 	(void)state_memory_apply(&m, guest, unpacker, scratch);
 }
 
+/* A VM whose memory is where the sample's is and at the very top. */
+static uint8_t *
+place(void *arg, uint64_t gpa, uint32_t pages)
+{
+	uint64_t len = (uint64_t)pages * STATE_PAGE;
+
+	(void)arg;
+	if (pages == 0 || pages > STATE_PAGES_MAX)
+		abort();
+	if (gpa > STATE_GPA_MAX - len)
+		abort();
+	if (gpa >= STATE_GPA_MAX - sizeof(guest))
+		return guest + (gpa - (STATE_GPA_MAX - sizeof(guest)));
+	return gpa < sizeof(guest) && len <= sizeof(guest) - gpa ? guest + gpa
+								 : NULL;
+}
+
+static int
+found(void *arg, const struct state_memory *m, uint64_t offset)
+{
+	uint64_t at;
+
+	if (m->data != NULL)
+		abort();
+	if (state_index_add(arg, m, offset) == -1)
+		return -1;
+	if (state_index_run(arg, m->gpa, STATE_PAGES_MAX, &at) == 0 ||
+	    at % STATE_PAGE != 0)
+		abort();
+	return 0;
+}
+
+enum how { AS_PAYLOADS, PLACED, FOUND };
+
+static void
+take_section(const struct state_section *s, enum how how)
+{
+	size_t n = (size_t)s->head.length;
+
+	if ((s->memory != NULL) !=
+	    (how != AS_PAYLOADS && s->head.type == STATE_MEMORY))
+		abort();
+	if (s->payload != NULL && s->head.type == STATE_CONFIG)
+		take_config(s->payload, n);
+	else if (s->payload != NULL && s->head.type == STATE_MEMORY)
+		take_memory(s->payload, n, s->offset + STATE_HEADER);
+}
+
+/* Whether it was right to the end. */
+static bool
+take_stream_so(struct state_bytes *from, enum how how)
+{
+	struct state_index *ix = state_index_new(sizeof(guest));
+	struct state_reader *r = state_reader_new(sample_get, from);
+	struct state_section s;
+	int n;
+
+	if (r == NULL || ix == NULL)
+		abort();
+	from->at = 0;
+	if (how == PLACED &&
+	    state_reader_place(r, place, NULL, sizeof(guest) / 2) == -1)
+		abort();
+	if (how == FOUND &&
+	    state_reader_find(r, sample_skip, 0, found, ix) == -1)
+		abort();
+	while ((n = state_next(r, &s)) == 1)
+		take_section(&s, how);
+	if (state_reader_offset(r) > from->len ||
+	    (n == -1) != (*state_reader_error(r) != '\0'))
+		abort();
+	state_reader_free(r);
+	state_index_free(ix);
+	return n == 0;
+}
+
 static void
 take_stream(const uint8_t *bytes, size_t len)
 {
 	struct state_bytes from = { .len = len, .size = len };
-	struct state_section s;
-	struct state_reader *r;
+	bool right;
 
 	/* An allocation of its very size: a read past its end is found. */
 	if ((from.bytes = malloc(len > 0 ? len : 1)) == NULL)
 		abort();
 	if (len > 0)
 		memcpy(from.bytes, bytes, len);
-	if ((r = state_reader_new(sample_get, &from)) == NULL)
+	right = take_stream_so(&from, AS_PAYLOADS);
+	/* Who places pages is no less strict. */
+	if (take_stream_so(&from, PLACED) && !right)
 		abort();
-	while (state_next(r, &s) == 1) {
-		size_t n = (size_t)s.head.length;
-
-		if (s.payload != NULL && s.head.type == STATE_CONFIG)
-			take_config(s.payload, n);
-		else if (s.payload != NULL && s.head.type == STATE_MEMORY)
-			take_memory(s.payload, n, s.offset + STATE_HEADER);
-	}
-	if (state_reader_offset(r) > len)
-		abort();
-	state_reader_free(r);
+	take_stream_so(&from, FOUND);
 	sample_free(&from);
 }
 

@@ -103,7 +103,7 @@ golden(void)
 
 		REQUIRE(fd != -1);
 		stream.bytes = bytes;
-		stream.len = (size_t)state_get_fd(&fd, bytes, sizeof(bytes));
+		stream.len = (size_t)state_read_fd(fd, bytes, sizeof(bytes));
 		close(fd);
 		CHECK_EQ(read_all(), 5);
 		CHECK_STR(error, "");
@@ -116,7 +116,7 @@ golden(void)
 	{
 		static uint8_t bytes[1 << 17];
 		int fd = open(files[0], O_RDONLY);
-		ssize_t n = state_get_fd(&fd, bytes, sizeof(bytes));
+		ssize_t n = state_read_fd(fd, bytes, sizeof(bytes));
 
 		close(fd);
 		CHECK((size_t)n == stream.len &&

@@ -165,6 +165,7 @@ fwcfg_dma_run(struct fwcfg *fwcfg, const struct dma_request *request)
 		if (len > 0)
 			memcpy(to, bytes, len);
 		memset(to + len, 0, request->length - len);
+		machine_wrote(machine, request->address, request->length);
 		return true;
 	}
 	if (request->control & DMA_WRITE)
@@ -191,6 +192,7 @@ fwcfg_dma(struct fwcfg *fwcfg, uint64_t address)
 	request.address = be64toh(request.address);
 	control = htobe32(fwcfg_dma_run(fwcfg, &request) ? 0 : DMA_ERROR);
 	memcpy(at, &control, sizeof(control));
+	machine_wrote(machine, address, sizeof(control));
 }
 
 /* --- ports -----------------------------------------------------------------

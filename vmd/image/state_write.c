@@ -17,6 +17,7 @@
 #include "image/state_crc.h"
 #include "image/state_head.h"
 #include "image/state_memory.h"
+#include "image/state_page.h"
 #include "image/state_wire.h"
 #include "image/state_zstd.h"
 
@@ -196,20 +197,6 @@ state_write_end(struct state_writer *w)
 
 /* --- memory --------------------------------------------------------------- */
 
-static bool
-page_is_zero(const uint8_t *page)
-{
-	uint64_t any, v[8];
-
-	for (size_t at = 0; at < STATE_PAGE; at += sizeof(v)) {
-		memcpy(v, page + at, sizeof(v));
-		any = v[0] | v[1] | v[2] | v[3] | v[4] | v[5] | v[6] | v[7];
-		if (any != 0)
-			return false;
-	}
-	return true;
-}
-
 /* Counts a page of this kind in: to the last run if it goes on there. */
 static void
 memory_add_page(struct state_writer *w, struct state_memory *m,
@@ -245,7 +232,7 @@ memory_scan(struct state_writer *w, const struct state_range *range,
 		if (range->bitmap != NULL &&
 		    (range->bitmap[page / 64] >> page % 64 & 1) == 0)
 			continue;
-		if (!page_is_zero(range->host + page * STATE_PAGE)) {
+		if (!state_page_is_zero(range->host + page * STATE_PAGE)) {
 			memory_add_page(w, m, &last, i, STATE_RUN_DATA);
 			w->written.pages++;
 			continue;

@@ -96,7 +96,7 @@ vmspec_start_ok(const struct msg_vm_start *m)
 	for (unsigned int i = 0; i < m->nics; i++)
 		if (!vmspec_nic_ok(&m->nic[i]))
 			return false;
-	if ((m->receive & ~RECEIVE_LAZY) != 0 ||
+	if ((m->receive & ~(uint32_t)RECEIVE_FLAGS) != 0 ||
 	    (m->receive != 0 && (m->given & START_RECEIVE) == 0))
 		return false;
 	if (m->debug != 0 && m->debug != DEBUG_GDB &&

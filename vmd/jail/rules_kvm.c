@@ -84,6 +84,9 @@ static const struct jail_row rows[] = {
 	KVM(RUN, KVM_TRANSLATE, "addresses for the debugger"),
 	KVM(RUN, KVM_SET_GUEST_DEBUG, "debugger"),
 	KVM(RUN, KVM_KVMCLOCK_CTRL, "tells the guest it was paused"),
+	ROW(V, RUN, timer_create, "the end of a slowed vCPU's turn"),
+	ROW(V, RUN, timer_settime, "the end of a slowed vCPU's turn"),
+	ROW(V, RUN, timer_delete, "the end of a slowed vCPU's turn"),
 	ROW(V, RUN, eventfd2, "eventfds of a device that starts again"),
 
 	/* The console. */

@@ -21,6 +21,7 @@
 
 struct state_buf;
 struct virtio_device;
+struct virtio_log;
 
 /* What a device process is told of guest memory, and by which descriptor
  * (borrowed; sent as a duplicate). */
@@ -40,6 +41,8 @@ struct virtio_events {
 	    void *arg, struct virtio_device *, bool gone, const char *why);
 	/* The answer to virtio_stop. */
 	void (*stopped)(void *arg, struct virtio_device *);
+	/* virtio_log_is_on() has become true.  NULL: nobody asks. */
+	void (*logging)(void *arg, struct virtio_device *);
 };
 
 /*
@@ -69,6 +72,10 @@ void virtio_stop(struct virtio_device *);
 void virtio_continue(struct virtio_device *);
 /* It was asked to stop and has not answered. */
 bool virtio_is_stopping(const struct virtio_device *);
+
+/* Has a net device tell its network, several times within a second, that its
+ * MAC address is here now (RFC 903); nothing on other devices. */
+void virtio_announce(struct virtio_device *);
 
 /*
  * State as in pci/state.h; PCI's is loaded before.  Saving wants a device that

@@ -162,6 +162,12 @@ board_memory_at(void *arg, uint64_t gpa, uint64_t len)
 }
 
 static void
+board_wrote(void *arg, uint64_t gpa, uint64_t len)
+{
+	board_log_wrote(arg, gpa, len);
+}
+
+static void
 board_power(void *arg, enum machine_power power)
 {
 	struct board *b = arg;
@@ -285,6 +291,7 @@ board_device_broken(
 	if (gone) {
 		log_warnx(
 		    "vm", "%s lost its process: %s", virtio_name(dev), why);
+		board_log_changed(b);
 		return;
 	}
 	while (i < BOARD_DEVICES_MAX - 1 && b->device[i] != dev)
@@ -300,6 +307,13 @@ board_device_stopped(void *arg, struct virtio_device *dev)
 
 	(void)dev;
 	b->device_stopped(b->arg);
+}
+
+static void
+board_device_logging(void *arg, struct virtio_device *dev)
+{
+	(void)dev;
+	board_log_changed(arg);
 }
 
 enum vm_error
@@ -343,6 +357,13 @@ board_is_ready(const struct board *b)
 		if (!virtio_is_ready(b->device[i]))
 			return false;
 	return true;
+}
+
+void
+board_announce(struct board *b)
+{
+	for (unsigned int i = 0; i < b->devices; i++)
+		virtio_announce(b->device[i]);
 }
 
 /* --- building --------------------------------------------------------------
@@ -396,6 +417,7 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 		.irq = board_irq,
 		.msi = board_msi,
 		.memory_at = board_memory_at,
+		.wrote = board_wrote,
 		.now = board_now,
 		.wall_ns = board_wall_ns,
 		.timer = board_timer,
@@ -416,6 +438,7 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 		.ready = board_device_ready,
 		.broken = board_device_broken,
 		.stopped = board_device_stopped,
+		.logging = board_device_logging,
 	};
 
 	b->machine = m;
@@ -454,6 +477,8 @@ board_init(struct board *b, struct vm *vm, struct vmspec *spec)
 	b->vm = vm;
 	board_machine_init(b, &spec->start);
 	board_memory_init(b);
+	if (board_log_init(b) == -1)
+		fatal("vm", "log of written memory");
 	b->timer_fd =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (b->timer_fd == -1 ||

@@ -17,6 +17,7 @@
 #include "pci/machine.h"
 #include "pci/pci.h"
 #include "pci/virtio_pci.h"
+#include "role/board_log.h"
 #include "role/terminal.h"
 #include "role/watch.h"
 #include "vm_error.h"
@@ -44,6 +45,7 @@ struct board {
 	struct uart *uart;
 	struct terminal terminal;
 	struct virtio_memory memory;
+	struct board_log log;
 	struct virtio_events events;
 	struct virtio_device *device[BOARD_DEVICES_MAX];
 	/* A driver can break its device as often as it resets it. */
@@ -90,6 +92,8 @@ bool board_attach(
     struct board *, enum device_kind kind, unsigned int index, int fd);
 /* All devices' processes have said hello. */
 bool board_is_ready(const struct board *);
+/* The machine has come from elsewhere: its networks are told. */
+void board_announce(struct board *);
 
 /* Stops the VM's clock and its timers, and starts them again. */
 void board_clock_stop(struct board *);
