@@ -50,6 +50,8 @@
 	X(FILE_UNNAMED, 1,                                                    \
 	    "is on a file system that has no files without a name")           \
 	X(DUMPING, 0, "a dump of this VM is being written already")           \
+	X(NO_SEND, 0,                                                         \
+	    "permission denied: vm.conf has no \"allow send\" for this VM")   \
 	X(SENDING, 0, "this VM is being sent already")                        \
 	X(STATE_BAD, 0, "the state cannot be taken")                          \
 	X(STATE_OTHER, 0, "the state is that of another VM than this")        \

@@ -152,6 +152,7 @@ struct msg_vm_target {
 
 enum nic_type { NIC_AUTO, NIC_TAP, NIC_USER };
 #define NIC_DOWN 0x01 /* the tap is left down */
+#define NIC_FIXED 0x02 /* the address was configured: copies keep it */
 struct msg_nic {
 	uint8_t type; /* enum nic_type */
 	uint8_t flags;

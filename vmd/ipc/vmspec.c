@@ -76,7 +76,7 @@ vmspec_free(struct vmspec *s)
 static bool
 vmspec_nic_ok(const struct msg_nic *nic)
 {
-	if (nic->type > NIC_USER || (nic->flags & ~NIC_DOWN) != 0)
+	if (nic->type > NIC_USER || (nic->flags & ~(NIC_DOWN | NIC_FIXED)) != 0)
 		return false;
 	if (memchr(nic->ifname, '\0', sizeof(nic->ifname)) == NULL)
 		return false;
@@ -160,6 +160,15 @@ vmspec_take(struct vmspec *s, enum vm_file kind, unsigned int index)
 	if (fd != -1)
 		s->fd[kind][index] = -1;
 	return fd;
+}
+
+void
+vmspec_close(struct vmspec *s, uint32_t kinds)
+{
+	for (unsigned int k = 0; k < VM_FILE__COUNT; k++)
+		for (unsigned int i = 0; i < VMSPEC_INDEX_MAX; i++)
+			if ((kinds & (1U << k)) != 0 && s->fd[k][i] != -1)
+				vmspec_put(s, k, i, -1, 0);
 }
 
 static int
