@@ -160,7 +160,7 @@ vmreceive_is(const struct msg_vm_start *m)
 /* What a client sent of a state, without waiting for its file systems.
  * VM_ERROR_OK, or why not; *file is what it is about. */
 enum vm_error vmreceive_check(
-    const struct vmspec *, uint32_t *file, const char **detail);
+    struct vmspec *, uint32_t *file, const char **detail);
 /* Takes what a definition leaves open from the request (given). */
 void vmreceive_merge(struct vmspec *, const struct msg_vm_start *given);
 /* The description is on its way to vmm: what only the first start needs is not

@@ -8,20 +8,23 @@
 #include <sys/eventfd.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "chip/genid.h"
 #include "ipc/log.h"
 #include "ipc/msg.h"
 #include "ipc/vmspec.h"
 #include "role/board.h"
 #include "role/child.h"
 #include "role/hold.h"
+#include "role/lazy.h"
 #include "role/machine_state.h"
 #include "role/still.h"
 
 #define RECEIVE_STACK (256U * 1024)
-#define GUID_SIZE 16
 
 /* --- the thread's calls ----------------------------------------------------
  */
@@ -43,6 +46,7 @@ receive_ask(struct receive *r, enum receive_want want)
 	pthread_mutex_lock(&r->lock);
 	r->want = want;
 	r->answered = false;
+	pthread_cond_signal(&r->asked);
 	receive_ring(r);
 	while (!r->answered)
 		pthread_cond_wait(&r->wake, &r->lock);
@@ -59,8 +63,9 @@ receive_fail(
 	r->why = *why;
 	strlcpy(r->detail, detail, sizeof(r->detail));
 	r->want = RECEIVE_FAIL;
-	pthread_mutex_unlock(&r->lock);
+	pthread_cond_signal(&r->asked);
 	receive_ring(r);
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* --- what it wants ---------------------------------------------------------
@@ -132,7 +137,7 @@ receive_disks_done(struct receive *r, struct msg *m)
 static void
 receive_new_identity(struct receive *r)
 {
-	uint8_t guid[GUID_SIZE];
+	uint8_t guid[GENID_SIZE];
 
 	if (!r->copy)
 		return;
@@ -147,6 +152,22 @@ receive_done(struct receive *r, bool paused, const char *text)
 	r->on = false;
 	r->done(r->arg, paused, text);
 	receive_answer(r, 0);
+}
+
+/* The file stays open for as long as memory comes from it. */
+static void
+receive_want_fill(struct receive *r)
+{
+	struct lazy_setup setup = { .device = r->faults_fd,
+		.file = fcntl(r->fd, F_DUPFD_CLOEXEC, 0),
+		.index = r->index,
+		.failed = r->lost,
+		.arg = r->arg };
+
+	r->faults_fd = -1;
+	r->index = NULL;
+	receive_answer(
+	    r, board_fill_on_demand(r->board, &setup) == -1 ? errno : 0);
 }
 
 static void
@@ -168,6 +189,7 @@ receive_want_fail(struct receive *r)
 }
 
 static void (*const wants[])(struct receive *) = {
+	[RECEIVE_FILL] = receive_want_fill,
 	[RECEIVE_STAND] = receive_want_stand,
 	[RECEIVE_LOCK] = receive_want_lock,
 	[RECEIVE_RUN] = receive_want_run,
@@ -213,6 +235,25 @@ receive_thread_start(struct receive *r)
 	return error == 0 ? 0 : -1;
 }
 
+/* No device may be heard of before it is known where memory comes from. */
+static void
+receive_wait_index(struct receive *r)
+{
+	enum receive_want want = RECEIVE_NOTHING;
+	uint64_t count;
+
+	pthread_mutex_unlock(&r->board->lock);
+	pthread_mutex_lock(&r->lock);
+	while (r->want == RECEIVE_NOTHING)
+		pthread_cond_wait(&r->asked, &r->lock);
+	want = r->want;
+	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_lock(&r->board->lock);
+	if (read(r->event_fd, &count, sizeof(count)) == -1)
+		log_warn("receive", "eventfd");
+	wants[want](r);
+}
+
 int
 receive_begin(struct receive *r, struct vmspec *spec)
 {
@@ -221,8 +262,10 @@ receive_begin(struct receive *r, struct vmspec *spec)
 	r->fd = vmspec_take(spec, VM_FILE_STATE, 0);
 	r->head_fd = vmspec_take(spec, VM_FILE_STATE_HEAD, 0);
 	r->ack_fd = vmspec_take(spec, VM_FILE_STATE_ACK, 0);
+	r->faults_fd = vmspec_take(spec, VM_FILE_FAULTS, 0);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->wake, NULL);
+	pthread_cond_init(&r->asked, NULL);
 	r->machine = machine_state_new(r->vcpus);
 	r->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (r->fd == -1) {
@@ -233,5 +276,9 @@ receive_begin(struct receive *r, struct vmspec *spec)
 	    watch_add(r->board->watches, r->event_fd, EPOLLIN, receive_ready,
 		r) == NULL)
 		return -1;
-	return receive_thread_start(r);
+	if (receive_thread_start(r) == -1)
+		return -1;
+	if ((r->start.receive & RECEIVE_LAZY) != 0)
+		receive_wait_index(r);
+	return 0;
 }

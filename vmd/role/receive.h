@@ -22,6 +22,7 @@ struct child;
 struct hold;
 struct machine_state;
 struct msg;
+struct state_index;
 struct still;
 struct vcpus;
 struct vmspec;
@@ -29,6 +30,7 @@ struct vmspec;
 /* What the thread asks of the main one; the answer is 0 or an errno. */
 enum receive_want {
 	RECEIVE_NOTHING,
+	RECEIVE_FILL, /* memory comes from the file, by the index */
 	RECEIVE_STAND, /* all devices have processes and stand */
 	RECEIVE_LOCK, /* of the disks; EWOULDBLOCK: another has one */
 	RECEIVE_RUN, /* the VM runs */
@@ -47,6 +49,8 @@ struct receive {
 	void (*done)(void *arg, bool paused, const char *text);
 	void (*failed)(
 	    void *arg, const struct msg_result *why, const char *detail);
+	/* Memory on demand cannot be had any more; any thread. */
+	void (*lost)(void *arg, int error, const char *why);
 	void *arg;
 	struct msg_vm_start start; /* what the VM was built from */
 	bool on; /* a state is awaited, and the VM is not done */
@@ -59,10 +63,12 @@ struct receive {
 	struct machine_state *machine; /* owned, by the thread until it ends */
 
 	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t wake;
+	pthread_cond_t wake; /* the thread: there is an answer */
+	pthread_cond_t asked; /* the main one: there is a want */
 	enum receive_want want;
 	bool answered;
 	int answer;
+	struct state_index *index; /* owned, until RECEIVE_FILL takes it */
 	bool copy; /* the VM that was saved has gone on */
 	struct msg_vm_disks_done disks;
 	struct msg_result why; /* with RECEIVE_FAIL */
@@ -71,8 +77,9 @@ struct receive {
 
 /*
  * Begins, with what spec has of it (takes the descriptors); borrows the others.
- * done, failed and arg are set by the caller before.  vCPU threads are there,
- * held.  -1 with errno.
+ * done, failed, lost and arg are set by the caller before.  vCPU threads are
+ * there, held.  The machine lock is held, and let go while an index of memory
+ * on demand is made.  -1 with errno.
  */
 int receive_begin(struct receive *, struct vmspec *);
 /* A device has said hello. */

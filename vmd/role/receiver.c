@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "image/state_config.h"
+#include "image/state_index.h"
 #include "image/state_read.h"
 #include "image/state_wire.h"
 #include "ipc/log.h"
@@ -34,6 +35,7 @@
 struct receiver {
 	struct receive *receive;
 	struct state_reader *reader;
+	struct state_file_source source; /* of memory on demand */
 	struct state_config config;
 	bool two_way;
 	bool shared; /* the locks are the sender's own */
@@ -107,6 +109,14 @@ receiver_place(void *arg, uint64_t gpa, uint32_t pages)
 	struct receive *r = arg;
 
 	return vm_map_gpa(r->board->vm, gpa, (uint64_t)pages * STATE_PAGE);
+}
+
+static int
+receiver_found(void *arg, const struct state_memory *m, uint64_t offset)
+{
+	struct receive *r = arg;
+
+	return state_index_add(r->index, m, offset);
 }
 
 /* --- sections --------------------------------------------------------------
@@ -223,17 +233,50 @@ receiver_section(struct receiver *t, const struct state_section *s)
 }
 
 static int
-receiver_read(struct receiver *t)
+receiver_open(struct receiver *t)
 {
 	struct receive *r = t->receive;
-	struct state_section section;
-	int more;
 
 	t->reader = state_reader_new(receiver_get, r);
 	if (t->reader == NULL ||
 	    state_reader_place(t->reader, receiver_place, r, STATE_GPA_MAX) ==
 		-1)
 		return receiver_why(t, VM_ERROR_NO_MEMORY, 0, "");
+	return 0;
+}
+
+/* Memory stays in the file; what lies where is noted. */
+static int
+receiver_open_lazy(struct receiver *t)
+{
+	const struct msg_dev_memory *map = &t->receive->board->memory.map;
+	struct receive *r = t->receive;
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < map->count; i++)
+		end = map->region[i].gpa + map->region[i].len;
+	if (state_source_open(&t->source, r->fd, 0) == -1)
+		return receiver_why(t, VM_ERROR_STATE_BAD, errno, "");
+	r->index = state_index_new(end);
+	t->reader = state_reader_new(state_get_source, &t->source);
+	if (r->index == NULL || t->reader == NULL)
+		return receiver_why(t, VM_ERROR_NO_MEMORY, 0, "");
+	if (state_reader_find(
+		t->reader, state_skip_source, 0, receiver_found, r) == -1)
+		return receiver_bad(t);
+	return 0;
+}
+
+static int
+receiver_read(struct receiver *t)
+{
+	struct receive *r = t->receive;
+	struct state_section section;
+	int more;
+
+	if (((r->start.receive & RECEIVE_LAZY) != 0 ? receiver_open_lazy(t)
+						     : receiver_open(t)) == -1)
+		return -1;
 	while ((more = state_next(t->reader, &section)) == 1)
 		if (receiver_section(t, &section) == -1)
 			return -1;
@@ -341,10 +384,13 @@ static int
 receiver_run(struct receiver *t)
 {
 	struct receive *r = t->receive;
-	int keep = 0;
+	int keep = 0, error;
 
 	if (receiver_read(t) == -1)
 		return -1;
+	if (r->index != NULL && (error = receive_ask(r, RECEIVE_FILL)) != 0)
+		return receiver_why(
+		    t, VM_ERROR_FAILED, error, "memory on demand");
 	if (receive_ask(r, RECEIVE_STAND) != 0)
 		return receiver_why(t, VM_ERROR_DEVICE_FAILED, 0, "");
 	if (machine_state_finish(r->machine, r->hold) == -1)
@@ -371,6 +417,7 @@ receiver_thread(void *arg)
 	bool failed = receiver_run(&t) == -1;
 
 	state_reader_free(t.reader);
+	state_index_free(r->index);
 	close(r->fd);
 	if (r->head_fd != -1)
 		close(r->head_fd);

@@ -9,6 +9,7 @@
  * go away, and say anything.
  */
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "image/state_config.h"
+#include "image/state_wire.h"
 #include "image/state_write.h"
 #include "image/state_zstd.h"
 #include "ipc/log.h"

@@ -86,6 +86,16 @@ vmmove_failed(void *arg, const struct msg_result *why, const char *detail)
 	vm_fail(arg, why, detail);
 }
 
+/* Any thread, without the lock: somebody waits for memory, and will for ever.
+ */
+static void
+vmmove_lost(void *arg, int error, const char *why)
+{
+	log_warnx("vm", "its memory cannot be read any more: %s: %s", why,
+	    strerror(error));
+	vm_exit(arg, END_FORCED, VM_ERROR_FILE_READ, why);
+}
+
 /* The state is there, and the VM is this one from now on. */
 static void
 vmmove_received(void *arg, bool paused, const char *text)
@@ -125,6 +135,7 @@ vmmove_receive(struct vm_role *r)
 	receive->still = &r->still;
 	receive->done = vmmove_received;
 	receive->failed = vmmove_failed;
+	receive->lost = vmmove_lost;
 	receive->arg = r;
 	/* It takes as long as the sender does; the client may end it. */
 	vm_limit(r, 0);

@@ -9,10 +9,12 @@
  */
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "image/state.h"
+#include "ipc/faults.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "role/parent.h"
@@ -51,7 +53,7 @@ vmreceive_head_ok(int fd)
 }
 
 enum vm_error
-vmreceive_check(const struct vmspec *s, uint32_t *file, const char **detail)
+vmreceive_check(struct vmspec *s, uint32_t *file, const char **detail)
 {
 	int fd = vmspec_get(s, VM_FILE_STATE, 0);
 	int head = vmspec_get(s, VM_FILE_STATE_HEAD, 0);
@@ -78,6 +80,14 @@ vmreceive_check(const struct vmspec *s, uint32_t *file, const char **detail)
 	type = ack != -1 ? vmreceive_type(ack, O_RDONLY) : S_IFIFO;
 	if (type != S_IFIFO && type != S_IFSOCK)
 		return VM_ERROR_STATE_BAD;
+	*file = VM_FILE_FAULTS;
+	if (lazy) {
+		fd = faults_open();
+		*detail = faults_hint(errno);
+		if (fd == -1)
+			return VM_ERROR_FILE_OPEN;
+		vmspec_put(s, VM_FILE_FAULTS, 0, fd, 0);
+	}
 	*file = VM_FILE_NONE;
 	return VM_ERROR_OK;
 }
