@@ -136,6 +136,12 @@ board_clock_start(struct board *b)
 	board_timer_program(b);
 }
 
+void
+board_clock_advance(struct board *b, uint64_t ns)
+{
+	b->clock_behind -= ns;
+}
+
 /* --- what chips ask for ----------------------------------------------------
  */
 

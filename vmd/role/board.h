@@ -110,6 +110,8 @@ int board_fill_on_demand(struct board *, struct lazy_setup *);
 /* Stops the VM's clock and its timers, and starts them again. */
 void board_clock_stop(struct board *);
 void board_clock_start(struct board *);
+/* Makes it show ns more, while it is stopped. */
+void board_clock_advance(struct board *, uint64_t ns);
 
 /*
  * The state of all chips and devices as one part of a VM's: see pci/state.h.
