@@ -71,11 +71,12 @@ vmlife_vm_ready(void *arg, struct msg *m)
 
 	if (v == NULL || v->run == NULL)
 		return;
-	/* One that has arrived may be there without being sure that it is the
-	 * only one. */
-	if (ready->error == VM_ERROR_OK ||
-	    (ready->error == VM_ERROR_RECEIVE_DOUBT && v->move.receiving))
-		vmlife_started(p, v, ready->error);
+	/* One that has arrived may not be sure that it is the only one. */
+	if (ready->error == VM_ERROR_OK)
+		vmlife_started(p, v,
+		    v->move.receiving && m->tail_len > 0
+			? VM_ERROR_RECEIVE_DOUBT
+			: VM_ERROR_OK);
 	else
 		vmlife_failed(v, ready, m->tail, (int)m->tail_len);
 }

@@ -44,6 +44,7 @@ static struct peer control, vmm;
 static struct vment *v;
 static char path[2][32];
 static struct state_config config;
+static const char *tail = ""; /* of what the VM says */
 
 static void
 got(void *arg, struct msg *m)
@@ -135,7 +136,7 @@ disk_make(unsigned int i)
 {
 	int fd;
 
-	snprintf(path[i], sizeof(path[i]), "/tmp/t_vmmove.XXXXXX");
+	snprintf(path[i], sizeof(path[i]), "/tmp/t_vmsend.XXXXXX");
 	fd = mkstemp(path[i]);
 	if (fd != -1 && ftruncate(fd, DISK_BYTES) == -1)
 		return -1;
@@ -235,7 +236,8 @@ from_vm(enum msg_type type, const void *payload)
 	struct msg m = { .type = type,
 		.peerid = v->id,
 		.payload = payload,
-		.tail = "",
+		.tail = tail,
+		.tail_len = strlen(tail),
 		.fd = -1 };
 
 	parent_from_vmm[type](&parent.proc[PROC_VMM], &m);
@@ -381,7 +383,7 @@ a_disk_without_a_name(void)
 	unlink(path[0]);
 	send_to(7, 0, pipe_end(true));
 	CHECK_EQ(control.result.error, VM_ERROR_SEND_FAILED);
-	CHECK(strncmp(control.detail, "disk 0 (/tmp/t_vmmove.", 22) == 0);
+	CHECK(strncmp(control.detail, "disk 0 (/tmp/t_vmsend.", 22) == 0);
 	CHECK_EQ(vmm.sends, 0);
 	/* Nothing is under way. */
 	CHECK_EQ(disks(DISKS_LOOK), VM_ERROR_INVALID);
@@ -631,7 +633,6 @@ static void
 it_arrives(void)
 {
 	const struct msg_result ok = { .error = VM_ERROR_OK };
-	const struct msg_result doubt = { .error = VM_ERROR_RECEIVE_DOUBT };
 	const struct msg_vm_state paused = { .state = VM_PAUSED };
 
 	REQUIRE(begin());
@@ -646,7 +647,9 @@ it_arrives(void)
 	/* In doubt, and paused. */
 	REQUIRE(begin());
 	receiving(false);
-	from_vm(MSG_VM_READY, &doubt);
+	tail = "in doubt";
+	from_vm(MSG_VM_READY, &ok);
+	tail = "";
 	from_vm(MSG_VM_STATE, &paused);
 	CHECK_EQ(v->state, VM_PAUSED);
 	CHECK_EQ(control.result.error, VM_ERROR_RECEIVE_DOUBT);
