@@ -268,7 +268,7 @@ pages_place(struct state_reader *r, uint32_t crc)
 	struct state_pages *p = &r->pages;
 	const struct state_memory *m = &p->memory;
 	uint8_t *host = p->place(p->arg, m->gpa, m->pages);
-	uint64_t at;
+	uint64_t at = 0;
 	int fd = -1;
 
 	if (host == NULL)
