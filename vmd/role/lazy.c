@@ -291,7 +291,7 @@ lazy_own(struct lazy *l, struct vm *vm, int device)
 		own.region[i].len = l->seg[i].len;
 	}
 	lazy_give(&l->slot[0], &own);
-	return 0;
+	return vm_set_memflags(vm, vm_get_memflags(vm) | VM_MEM_F_DEMAND);
 }
 
 static int
