@@ -28,45 +28,34 @@ done
 expect 'there is an ID' grep -Eqv '^(0{32}|f{32}|)$' "$work/id.direct"
 expect 'each start has its own' refuse cmp "$work/id.direct" "$work/id.again"
 
-# GRUB takes files by their sectors: its own first, kernel, initrd.
+# GRUB takes files by their sectors: menu, kernel, initrd.  Keys typed at
+# firmware are lost when the host is slow, so what it does is in the menu, and
+# in GRUB itself where the menu is.
 sectors()
 {
 	echo $((($(stat -L -c %s "$1") + 511) / 512))
 }
 kernel=$kernels/std/vmlinuz
-at_kernel=2048
-at_initrd=$((at_kernel + $(sectors "$kernel")))
+menu=2048
+at=$((menu + 1))
+cat >"$work/menu" <<-MENU
+	timeout 0
+	title genid
+	kernel (hd0)$at+$(sectors "$kernel") console=ttyS0 quiet
+	initrd (hd0)$((at + $(sectors "$kernel")))+$(sectors "$initrd")
+MENU
+yes '' | head -c 512 >>"$work/menu"
 {
 	cat "$kernels/grub.img"
+	head -c 512 "$work/menu"
 	dd if="$kernel" bs=512 conv=sync
 	dd if="$initrd" bs=512 conv=sync
 } >"$work/disk.img" 2>/dev/null
 truncate -s %1M "$work/disk.img"
-# grub_takes LINE REGEX: types it until GRUB answers so.  Firmware keeps 15 keys
-# that nobody has read yet and loses others: slowly, and again.
-grub_takes()
-{
-	for _ in 1 2 3; do
-		printf '%s' "$1" | fold -w 4 >"$work/keys"
-		while IFS= read -r keys || [ -n "$keys" ]; do
-			type_keys firmware "$keys"
-			sleep 0.4
-		done <"$work/keys"
-		type_line firmware ''
-		console_within 10 firmware "$2" && return 0
-	done
-	return 1
-}
-
+name=$(grep -abo /boot/grub/menu.lst "$kernels/grub.img" | head -n 1)
+printf '(hd0)%d+1\0' "$menu" |
+    dd of="$work/disk.img" bs=1 seek="${name%%:*}" conv=notrunc 2>/dev/null
 expect 'firmware: a VM starts' ctl start -m 256M -d "$work/disk.img" firmware
-console_open firmware
-expect 'firmware: GRUB gives its prompt' \
-    console_within "$boot_limit" firmware 'grub>'
-expect 'firmware: GRUB has the kernel' grub_takes \
-    "kernel (hd0)$at_kernel+$(sectors "$kernel") console=ttyS0 quiet" Linux-bzImage
-expect 'firmware: GRUB has the initrd' grub_takes \
-    "initrd (hd0)$at_initrd+$(sectors "$initrd")" Linux-initrd
-type_line firmware boot
 expect 'firmware: the guest comes up' guest_up firmware
 expect 'firmware: the driver is bound' genid_bound firmware
 expect 'firmware: it is no copy' genid_reseeds firmware 0
