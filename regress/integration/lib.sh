@@ -238,6 +238,24 @@ guest_up()
 	console_within "$boot_limit" "$1" '^guest: waiting' "${2:-1}"
 }
 
+# --- the generation ID -----------------------------------------------------
+# For guests with the standard kernel ($kernels/std): the cloud one has no
+# driver.  genid_bound NAME: the guest's kernel has found its generation ID.
+# shellcheck disable=SC2016  # for the guest's shell
+genid_bound()
+{
+	type_line "$1" 'run say genid driver $(basename $(readlink /sys/bus/acpi/devices/VMDG0001:00/driver))'
+	console_within 20 "$1" '^guest: genid driver vmgenid$'
+}
+
+# genid_reseeds NAME TIMES: how often it has been told that it is a copy.
+# shellcheck disable=SC2016
+genid_reseeds()
+{
+	type_line "$1" 'run say genid reseeds $(dmesg | grep -c "crng reseeded due to virtual machine fork")'
+	console_within 20 "$1" "^guest: genid reseeds $2\$"
+}
+
 # --- processes -------------------------------------------------------------
 # descendants PID: it and all below, one a line.
 descendants()
