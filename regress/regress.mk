@@ -117,9 +117,10 @@ $(O)/regress/fuzz/fuzz_%: regress/fuzz/fuzz_%.c $(LIBS)
 KERNELS = $(O)/kernels
 $(KERNELS)/cloud/version:
 	regress/host/kernels $(KERNELS)
-$(KERNELS)/randread: regress/guest-image/randread.c $(KERNELS)/cloud/version
+GUEST_PROGRAMS = $(KERNELS)/randread $(KERNELS)/busy
+$(GUEST_PROGRAMS): $(KERNELS)/%: regress/guest-image/%.c regress/lib/record.h $(KERNELS)/cloud/version
 	$(CC) -std=c11 -O2 $(WARN) -static -o $@ $<
-$(KERNELS)/guest.cpio: $(KERNELS)/cloud/version $(KERNELS)/randread $(wildcard regress/guest-image/*)
+$(KERNELS)/guest.cpio: $(KERNELS)/cloud/version $(GUEST_PROGRAMS) $(wildcard regress/guest-image/*)
 	regress/guest-image/mkinitrd $(KERNELS)/cloud $@
 $(KERNELS)/lean.cpio: $(KERNELS)/cloud/version $(wildcard regress/guest-image/*)
 	regress/guest-image/mkinitrd -n $(KERNELS)/cloud $@ regress/guest-image/lean

@@ -102,7 +102,7 @@ background()
 cleanup()
 {
 	if [ "$failed" -ne 0 ]; then
-		for log in "$work"/vmd.log "$work"/console.*; do
+		for log in "$work"/vmd.log* "$work"/console.*; do
 			[ -e "$log" ] || continue
 			echo "# --- $(basename "$log")"
 			tail -n 40 "$log" | tr -d '\r' | sed 's/^/# /'
