@@ -6,8 +6,7 @@
 # shellcheck disable=SC2154  # what rows and its lib.sh have set
 
 busy=$work/busy
-# shellcheck disable=SC2086  # options are words
-big_qemu="$(echo $qemu) -m 1024 -kernel $busy"
+big_qemu="$qemu -m 1024 -kernel $busy"
 
 # ours_busy NAME: a guest that idles, running.
 ours_busy()
