@@ -27,6 +27,11 @@ struct vm_memory_seg {
 int vm_get_memory_seg(
     struct vm *vm, uint64_t gpa, struct vm_memory_seg *segment);
 
+/* Fills at most max of segments with all regions, by address, but for those of
+ * devices of the host; returns how many there are. */
+int vm_get_memory_segs(
+    struct vm *vm, struct vm_memory_seg *segments, uint32_t max);
+
 /*
  * The guest physical address of a host address in guest memory; of memory that
  * is mapped twice the lower one.  EFAULT: it is not in guest memory.

@@ -48,6 +48,19 @@ vm_free(struct vm *vm, bool close_fd)
 	free(vm);
 }
 
+/* Only the device tells, and it is gone later. */
+static int
+vm_ask_msrs(struct vm *vm, int kvm_fd)
+{
+	int n = vm->be->host_msrs(kvm_fd, vm->msr, VCPU_STATE_MSRS);
+
+	if (n == -1)
+		return -1;
+	vm->nmsrs =
+	    (uint32_t)n < VCPU_STATE_MSRS ? (uint32_t)n : VCPU_STATE_MSRS;
+	return 0;
+}
+
 /* With vm_fd -1 a new one, else that of vm_fd, taken if all goes well. */
 static int
 vm_new(int kvm_fd, int vm_fd, const struct vm_params *params, struct vm **vmp)
@@ -67,7 +80,8 @@ vm_new(int kvm_fd, int vm_fd, const struct vm_params *params, struct vm **vmp)
 	vm->cores = params->ncpus;
 	vm->threads = 1;
 	pthread_mutex_init(&vm->lock, NULL);
-	if (vm->be->vm_create(vm, kvm_fd, vm_fd) == -1) {
+	if (vm_ask_msrs(vm, kvm_fd) == -1 ||
+	    vm->be->vm_create(vm, kvm_fd, vm_fd) == -1) {
 		err = errno;
 		pthread_mutex_destroy(&vm->lock);
 		free(vm);

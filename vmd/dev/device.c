@@ -234,6 +234,31 @@ device_on_memory(void *arg, struct msg *m)
 }
 
 static void
+device_on_log(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+	const struct msg_dev_log *p = m->payload;
+
+	if (dev->mem.count == 0 || dev->mem.log != NULL)
+		device_refuse(dev, "a log at the wrong time");
+	else if (guestmem_log_start(&dev->mem, m->fd, p->pages) == -1) {
+		log_warn(dev->class->name, "vm %s: %s: mapping the log",
+		    dev->vm, dev->name);
+		device_refuse(dev, "a log that cannot be used");
+	} else
+		device_answer(dev, MSG_DEV_LOG_ON);
+}
+
+static void
+device_on_log_end(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+
+	(void)m;
+	guestmem_log_stop(&dev->mem);
+}
+
+static void
 device_on_features(void *arg, struct msg *m)
 {
 	struct device *dev = arg;
@@ -329,6 +354,18 @@ device_on_reset(void *arg, struct msg *m)
 	device_drained(dev);
 }
 
+static void
+device_on_announce(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+
+	(void)m;
+	if (dev->ops->announce == NULL)
+		device_refuse(dev, "an announcement, but it is no net device");
+	else
+		dev->ops->announce(dev->arg);
+}
+
 const msg_handler device_from_vm[MSG__COUNT] = {
 	[MSG_DEV_FAULTS] = device_on_faults,
 	[MSG_DEV_MEMORY] = device_on_memory,
@@ -338,6 +375,9 @@ const msg_handler device_from_vm[MSG__COUNT] = {
 	[MSG_DEV_START] = device_on_start,
 	[MSG_DEV_STOP] = device_on_stop,
 	[MSG_DEV_RESET] = device_on_reset,
+	[MSG_DEV_LOG] = device_on_log,
+	[MSG_DEV_LOG_END] = device_on_log_end,
+	[MSG_DEV_ANNOUNCE] = device_on_announce,
 };
 
 static void
