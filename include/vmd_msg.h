@@ -190,6 +190,7 @@ struct msg_vm_start {
 	struct msg_nic nic[VMD_NICS_MAX];
 	uint32_t debug; /* DEBUG_* */
 	uint32_t receive; /* RECEIVE_*, with START_RECEIVE */
+	uint32_t spare;
 };
 
 #define FILE_READONLY 0x01

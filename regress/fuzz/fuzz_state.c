@@ -10,7 +10,10 @@
  * checksum; 'P' as sections, each a type (1 byte), version (1), flags (1),
  * length (2) and payload, put together with right checksums.
  */
+#include <sys/mman.h>
+
 #include <stdint.h>
+#include <unistd.h>
 
 #include "image/state_crc.h"
 #include "image/state_index.h"
@@ -22,8 +25,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct state_unpacker *unpacker;
-static uint8_t guest[STATE_PAGES_MAX * STATE_PAGE];
+static uint8_t *guest; /* a memfd of GUEST bytes */
+static int guest_fd;
 static uint8_t scratch[STATE_PAGES_MAX * STATE_PAGE];
+#define GUEST ((size_t)STATE_PAGES_MAX * STATE_PAGE)
 
 /* What is taken is written as it was. */
 static void
@@ -64,10 +69,17 @@ place(void *arg, uint64_t gpa, uint32_t pages)
 		abort();
 	if (gpa > STATE_GPA_MAX - len)
 		abort();
-	if (gpa >= STATE_GPA_MAX - sizeof(guest))
-		return guest + (gpa - (STATE_GPA_MAX - sizeof(guest)));
-	return gpa < sizeof(guest) && len <= sizeof(guest) - gpa ? guest + gpa
-								 : NULL;
+	if (gpa >= STATE_GPA_MAX - GUEST)
+		return guest + (gpa - (STATE_GPA_MAX - GUEST));
+	return gpa < GUEST && len <= GUEST - gpa ? guest + gpa : NULL;
+}
+
+static int
+backing(void *arg, uint64_t gpa, uint64_t *offset)
+{
+	(void)arg;
+	*offset = gpa % GUEST;
+	return guest_fd;
 }
 
 static int
@@ -85,7 +97,7 @@ found(void *arg, const struct state_memory *m, uint64_t offset)
 	return 0;
 }
 
-enum how { AS_PAYLOADS, PLACED, FOUND };
+enum how { AS_PAYLOADS, PLACED, BACKED, FOUND };
 
 static void
 take_section(const struct state_section *s, enum how how)
@@ -105,7 +117,7 @@ take_section(const struct state_section *s, enum how how)
 static bool
 take_stream_so(struct state_bytes *from, enum how how)
 {
-	struct state_index *ix = state_index_new(sizeof(guest));
+	struct state_index *ix = state_index_new(GUEST);
 	struct state_reader *r = state_reader_new(sample_get, from);
 	struct state_section s;
 	int n;
@@ -113,9 +125,11 @@ take_stream_so(struct state_bytes *from, enum how how)
 	if (r == NULL || ix == NULL)
 		abort();
 	from->at = 0;
-	if (how == PLACED &&
-	    state_reader_place(r, place, NULL, sizeof(guest) / 2) == -1)
+	if ((how == PLACED || how == BACKED) &&
+	    state_reader_place(r, place, NULL, GUEST / 2) == -1)
 		abort();
+	if (how == BACKED)
+		state_reader_backing(r, backing);
 	if (how == FOUND &&
 	    state_reader_find(r, sample_skip, 0, found, ix) == -1)
 		abort();
@@ -142,7 +156,10 @@ take_stream(const uint8_t *bytes, size_t len)
 		memcpy(from.bytes, bytes, len);
 	right = take_stream_so(&from, AS_PAYLOADS);
 	/* Who places pages is no less strict. */
-	if (take_stream_so(&from, PLACED) && !right)
+	if (take_stream_so(&from, PLACED)) {
+		if (!right || !take_stream_so(&from, BACKED))
+			abort();
+	} else if (take_stream_so(&from, BACKED))
 		abort();
 	take_stream_so(&from, FOUND);
 	sample_free(&from);
@@ -194,11 +211,25 @@ take_summed_memory(const uint8_t *bytes, size_t len)
 	free(payload);
 }
 
+static void
+begin(void)
+{
+	unpacker = state_unpacker_new();
+	guest_fd = memfd_create("guest", MFD_CLOEXEC);
+	if (unpacker == NULL || guest_fd == -1 ||
+	    ftruncate(guest_fd, (off_t)GUEST) == -1)
+		abort();
+	guest =
+	    mmap(NULL, GUEST, PROT_READ | PROT_WRITE, MAP_SHARED, guest_fd, 0);
+	if (guest == MAP_FAILED)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (unpacker == NULL && (unpacker = state_unpacker_new()) == NULL)
-		abort();
+	if (unpacker == NULL)
+		begin();
 	if (size == 0)
 		return 0;
 	switch (*data) {

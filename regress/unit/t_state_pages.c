@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -71,6 +72,16 @@ keep_error(struct state_reader *r, int n)
 	return n;
 }
 
+static int
+backing(void *arg, uint64_t gpa, uint64_t *offset)
+{
+	(void)arg;
+	*offset = gpa - SAMPLE_GPA;
+	return memory_fd;
+}
+
+static bool backed;
+
 /* Puts the stream's pages into memory, which ends there.  How many pages it
  * counted, or -1. */
 static int
@@ -82,6 +93,8 @@ place_all(uint64_t end, uint64_t fresh)
 
 	stream.at = 0;
 	CHECK(state_reader_place(r, place, &end, fresh) == 0);
+	if (backed)
+		state_reader_backing(r, backing);
 	while ((n = state_next(r, &s)) == 1) {
 		CHECK_EQ(s.memory != NULL, s.head.type == STATE_MEMORY);
 		if (s.memory == NULL)
@@ -106,8 +119,9 @@ same_memory(void)
 static void
 placed(void)
 {
-	for (int packed = 0; packed < 2; packed++) {
-		REQUIRE(sample_write(&stream, packed) == 0);
+	for (int how = 0; how < 4; how++) {
+		backed = how / 2;
+		REQUIRE(sample_write(&stream, how % 2 == 1) == 0);
 		memory_new();
 		CHECK_EQ(place_all(END, END), 15);
 		CHECK_STR(error, "");
@@ -119,6 +133,7 @@ placed(void)
 		CHECK(same_memory());
 		sample_free(&stream);
 	}
+	backed = false;
 }
 
 /* A stream of zero pages takes no memory where it was zero before. */
@@ -164,7 +179,7 @@ elsewhere(void)
 
 /* The bytes and bits of a stream, as t_state.c does it for payloads. */
 static void
-damaged(void)
+damaged_so(void)
 {
 	size_t wrong = 0, whole;
 
@@ -195,6 +210,31 @@ damaged(void)
 		stream.bytes[whole] ^= 4;
 	}
 	CHECK_EQ(wrong, 0);
+	sample_free(&stream);
+}
+
+static void
+damaged(void)
+{
+	damaged_so();
+	backed = true;
+	damaged_so();
+	backed = false;
+}
+
+/* Memory that there is not enough of, as the file says. */
+static void
+no_room(void)
+{
+	REQUIRE(sample_write(&stream, false) == 0);
+	memory_new();
+	close(memory_fd);
+	memory_fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	backed = true;
+	CHECK_EQ(place_all(END, END), -1);
+	CHECK_EQ(errno, ENOSPC);
+	CHECK(strstr(error, "no memory for its pages") != NULL);
+	backed = false;
 	sample_free(&stream);
 }
 
@@ -400,6 +440,7 @@ main(void)
 	TEST(zeroes);
 	TEST(elsewhere);
 	TEST(damaged);
+	TEST(no_room);
 	TEST(in_a_file);
 	TEST(in_no_such_file);
 	TEST(index_runs);

@@ -11,8 +11,12 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* How many parts one call may have. */
-#define STATE_IO_PARTS 256
+/* So many pages of data a writer puts into a section, which a CPU's cache
+ * holds: they are looked at, copied and summed. */
+#define STATE_SECTION_PAGES 256
+/* How many parts one call may have: the pages of a section, each for itself,
+ * and what is before them. */
+#define STATE_IO_PARTS (STATE_SECTION_PAGES + 2)
 /* Writes all of the parts and may change iov.  0, or -1 with errno. */
 typedef int state_put_fn(void *arg, struct iovec *iov, int count);
 /* Fills all of the parts, or less at the end of the stream only; may change

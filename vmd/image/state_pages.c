@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "image/state_crc.h"
 #include "image/state_page.h"
@@ -34,6 +35,12 @@ state_reader_place(
 	p->found = NULL;
 	p->arg = arg;
 	return 0;
+}
+
+void
+state_reader_backing(struct state_reader *r, state_backing_fn *backing)
+{
+	r->pages.backing = backing;
 }
 
 int
@@ -139,27 +146,48 @@ place_raw(struct state_reader *r, uint8_t *host, uint32_t *crc)
 	return parts_get(r, iov, count, crc);
 }
 
-/* What is packed, into the buffer. */
+/* The data as it is in the stream, into the buffer. */
 static int
-packed_get(struct state_reader *r, uint32_t *crc)
+data_get(struct state_reader *r, uint32_t *crc)
 {
-	struct state_pages *p = &r->pages;
-	size_t len = p->memory.data_len;
+	size_t len = r->pages.memory.data_len;
 	struct iovec iov;
 
-	if (p->unpacker == NULL)
-		p->unpacker = state_unpacker_new();
-	if (p->scratch == NULL)
-		p->scratch = malloc((size_t)STATE_PAGES_MAX * STATE_PAGE);
-	if (p->unpacker == NULL || p->scratch == NULL)
-		return state_reader_fail(r, ENOMEM, "not enough memory for it");
-	if (state_reader_room(r, len) == -1)
+	if (state_reader_room(r, len > 0 ? len : 1) == -1)
 		return -1;
 	iov = (struct iovec) { r->buf, len };
-	return parts_get(r, &iov, 1, crc);
+	return len > 0 ? parts_get(r, &iov, 1, crc) : 0;
 }
 
-/* Pages that are one run, straight to where they belong. */
+/* What is packed, from the buffer to where its pages are to lie one after the
+ * other. */
+static int
+data_unpack(struct state_reader *r, uint8_t *to)
+{
+	struct state_pages *p = &r->pages;
+
+	if (p->unpacker == NULL && (p->unpacker = state_unpacker_new()) == NULL)
+		return state_reader_fail(r, ENOMEM, "not enough memory for it");
+	if (state_unpack(p->unpacker, to,
+		(size_t)p->memory.data_pages * STATE_PAGE, r->buf,
+		p->memory.data_len) == -1)
+		return state_reader_bad(r, "pages that zstd did not pack");
+	return 0;
+}
+
+static int
+scratch_room(struct state_reader *r)
+{
+	struct state_pages *p = &r->pages;
+
+	if (p->scratch == NULL)
+		p->scratch = malloc((size_t)STATE_PAGES_MAX * STATE_PAGE);
+	if (p->scratch == NULL)
+		return state_reader_fail(r, ENOMEM, "not enough memory for it");
+	return 0;
+}
+
+/* Packed pages that are one run go straight to where they belong. */
 static int
 place_packed(struct state_reader *r, uint8_t *host)
 {
@@ -167,18 +195,70 @@ place_packed(struct state_reader *r, uint8_t *host)
 	struct state_memory m = p->memory;
 	const struct state_run run = state_memory_run(&m, 0);
 
-	m.data = r->buf;
-	if (run.kind == STATE_RUN_DATA && run.count == m.data_pages) {
-		if (state_unpack(p->unpacker,
-			host + (size_t)run.first * STATE_PAGE,
-			(size_t)run.count * STATE_PAGE, m.data,
-			m.data_len) == -1)
-			return state_reader_bad(
-			    r, "pages that zstd did not pack");
-		return 0;
+	if (run.kind == STATE_RUN_DATA && run.count == m.data_pages)
+		return data_unpack(r, host + (size_t)run.first * STATE_PAGE);
+	if (scratch_room(r) == -1 || data_unpack(r, p->scratch) == -1)
+		return -1;
+	m.packing = STATE_RAW;
+	m.data = p->scratch;
+	state_memory_scatter(&m, host, NULL, NULL);
+	return 0;
+}
+
+/* Pages from the stream into the mapping. */
+static int
+place_mapped(struct state_reader *r, uint8_t *host, uint32_t crc)
+{
+	bool packed = r->pages.memory.packing == STATE_ZSTD;
+
+	if ((packed ? data_get(r, &crc) : place_raw(r, host, &crc)) == -1)
+		return -1;
+	if (crc != r->head.crc)
+		return state_reader_bad(r, "wrong checksum");
+	return packed ? place_packed(r, host) : 0;
+}
+
+static int
+file_write(int fd, const uint8_t *bytes, size_t len, uint64_t at)
+{
+	ssize_t n;
+
+	for (; len > 0; len -= (size_t)n, bytes += n, at += (uint64_t)n)
+		while ((n = pwrite(fd, bytes, len, (off_t)at)) <= 0)
+			if (n == 0 || errno != EINTR)
+				return -1;
+	return 0;
+}
+
+/* Pages from the stream into the file behind the mapping. */
+static int
+place_backed(struct state_reader *r, int fd, uint64_t at, uint32_t crc)
+{
+	struct state_pages *p = &r->pages;
+	const uint8_t *from;
+
+	if (data_get(r, &crc) == -1)
+		return -1;
+	if (crc != r->head.crc)
+		return state_reader_bad(r, "wrong checksum");
+	from = r->buf;
+	if (p->memory.packing == STATE_ZSTD) {
+		if (scratch_room(r) == -1 || data_unpack(r, p->scratch) == -1)
+			return -1;
+		from = p->scratch;
 	}
-	if (state_memory_scatter(&m, host, p->unpacker, p->scratch) == -1)
-		return state_reader_bad(r, "pages that zstd did not pack");
+	for (uint32_t i = 0; i < p->memory.runs; i++) {
+		const struct state_run run = state_memory_run(&p->memory, i);
+		size_t len = (size_t)run.count * STATE_PAGE;
+
+		if (run.kind != STATE_RUN_DATA)
+			continue;
+		if (file_write(fd, from, len,
+			at + (uint64_t)run.first * STATE_PAGE) == -1)
+			return state_reader_fail(
+			    r, errno, "no memory for its pages");
+		from += len;
+	}
 	return 0;
 }
 
@@ -187,16 +267,16 @@ pages_place(struct state_reader *r, uint32_t crc)
 {
 	struct state_pages *p = &r->pages;
 	const struct state_memory *m = &p->memory;
-	bool packed = m->packing == STATE_ZSTD;
 	uint8_t *host = p->place(p->arg, m->gpa, m->pages);
+	uint64_t at = 0;
+	int fd = -1;
 
 	if (host == NULL)
 		return state_reader_bad(r, "memory that the VM does not have");
-	if ((packed ? packed_get(r, &crc) : place_raw(r, host, &crc)) == -1)
-		return -1;
-	if (crc != r->head.crc)
-		return state_reader_bad(r, "wrong checksum");
-	if (packed && place_packed(r, host) == -1)
+	if (p->backing != NULL)
+		fd = p->backing(p->arg, m->gpa, &at);
+	if ((fd == -1 ? place_mapped(r, host, crc)
+		      : place_backed(r, fd, at, crc)) == -1)
 		return -1;
 	for (uint32_t i = 0; i < m->runs; i++) {
 		const struct state_run run = state_memory_run(m, i);

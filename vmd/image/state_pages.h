@@ -17,6 +17,7 @@ struct state_unpacker;
 
 struct state_pages {
 	state_place_fn *place; /* NULL: pages are not placed */
+	state_backing_fn *backing; /* NULL: pages are read into the mapping */
 	state_found_fn *found; /* NULL: they are not looked for */
 	void *arg;
 	state_skip_fn *skip;

@@ -56,6 +56,17 @@ typedef uint8_t *state_place_fn(void *arg, uint64_t gpa, uint32_t pages);
 int state_reader_place(
     struct state_reader *, state_place_fn *place, void *arg, uint64_t fresh);
 
+/* Of which file that piece is a mapping, shared, and from where in it on: the
+ * descriptor (borrowed), or -1. */
+typedef int state_backing_fn(void *arg, uint64_t gpa, uint64_t *offset);
+/*
+ * Pages are written to that file, which takes half the time that their faults
+ * would, had they been read into a mapping that nobody touched before; they go
+ * through a buffer that the CPU's cache holds.  After state_reader_place(), of
+ * which arg is.
+ */
+void state_reader_backing(struct state_reader *, state_backing_fn *backing);
+
 /* A MEMORY section whose data lies at that offset of the file.  0, or -1 with
  * errno, which state_next() then fails with. */
 typedef int state_found_fn(

@@ -34,15 +34,24 @@ struct state_range {
 	 * all */
 	const uint64_t *bitmap;
 	uint32_t flags; /* STATE_RANGE_* */
+	/* With STATE_RANGE_FILE: of which file (borrowed), page-aligned, host
+	 * is a mapping. */
+	int fd;
+	uint64_t offset;
 };
 /* The receiver's pages are zero: zero ones need not be said. */
 #define STATE_RANGE_FRESH 0x01U
 /* Nobody writes to this memory: pages leave without a copy. */
 #define STATE_RANGE_STILL 0x02U
+/* It is the mapping of a file, and what is a hole there is zero: a mere look at
+ * it would take memory for it.  What fills a hole meanwhile is for the next
+ * round. */
+#define STATE_RANGE_FILE 0x04U
 
 /*
- * Returns owned.  packer (borrowed) compresses memory; NULL: it does not, and
- * pages lie page-aligned in the stream.  NULL with errno ENOMEM.
+ * Returns owned.  packer (borrowed, it ends after the writer) compresses
+ * memory; NULL: it does not, and pages lie page-aligned in the stream.  NULL
+ * with errno ENOMEM.
  */
 struct state_writer *state_writer_new(
     state_put_fn *put, void *arg, struct state_packer *packer);

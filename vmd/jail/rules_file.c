@@ -90,6 +90,7 @@ static const struct jail_row rows[] = {
 	ROW(V, RUN, ftruncate, "guest memory; a dump that ends in a hole"),
 	ROW(V, RUN, pwrite64, "a dump, into the file it was given"),
 	ROW(V, RUN, fsync, "a state that is sent into a file"),
+	ROW(V, SETUP, preadv, "a state in a file, memory of which stays there"),
 	ROW_IF(V, RUN, ioctl, "what the reader of a state has not taken",
 	    ARG_INT(1, FIONREAD)),
 	ROW_IF(V, RUN, ioctl, "what the reader of a state has not taken",

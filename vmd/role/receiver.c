@@ -232,6 +232,18 @@ receiver_section(struct receiver *t, const struct state_section *s)
 		       : "it has what this vmd cannot take");
 }
 
+/* Where the RAM ends. */
+static uint64_t
+receiver_ram_end(const struct receiver *t)
+{
+	const struct msg_dev_memory *map = &t->receive->board->memory.map;
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < map->count; i++)
+		end = map->region[i].gpa + map->region[i].len;
+	return end;
+}
+
 static int
 receiver_open(struct receiver *t)
 {
@@ -239,8 +251,8 @@ receiver_open(struct receiver *t)
 
 	t->reader = state_reader_new(receiver_get, r);
 	if (t->reader == NULL ||
-	    state_reader_place(t->reader, receiver_place, r, STATE_GPA_MAX) ==
-		-1)
+	    state_reader_place(
+		t->reader, receiver_place, r, receiver_ram_end(t)) == -1)
 		return receiver_why(t, VM_ERROR_NO_MEMORY, 0, "");
 	return 0;
 }
@@ -249,15 +261,11 @@ receiver_open(struct receiver *t)
 static int
 receiver_open_lazy(struct receiver *t)
 {
-	const struct msg_dev_memory *map = &t->receive->board->memory.map;
 	struct receive *r = t->receive;
-	uint64_t end = 0;
 
-	for (uint32_t i = 0; i < map->count; i++)
-		end = map->region[i].gpa + map->region[i].len;
 	if (state_source_open(&t->source, r->fd, 0) == -1)
 		return receiver_why(t, VM_ERROR_STATE_BAD, errno, "");
-	r->index = state_index_new(end);
+	r->index = state_index_new(receiver_ram_end(t));
 	t->reader = state_reader_new(state_get_source, &t->source);
 	if (r->index == NULL || t->reader == NULL)
 		return receiver_why(t, VM_ERROR_NO_MEMORY, 0, "");
