@@ -219,8 +219,8 @@ got 'without one' 1 <<-EOF
 EOF
 
 # What is no state, or not all of its beginning; nobody is asked.
-head -c 100 plain >cut
-unheard cut receive web2
+head -c 100 plain >cut.off
+unheard cut.off receive web2
 got 'cut off' 1 <<-EOF
 	err vmctl: standard input: truncated: it ends at byte 100, within section 0 (CONFIG)
 EOF
@@ -235,7 +235,7 @@ got 'a device' 1 <<-EOF
 EOF
 : >log
 : >out
-cat copied | "$VMCTL" receive -c web2 2>err
+{ cat copied; } | "$VMCTL" receive -c web2 2>err
 rc=$?
 got '-c and a pipe' 1 <<-EOF
 	err vmctl: -c needs a regular file as standard input, from its beginning

@@ -62,6 +62,7 @@ EOF
 
 # The command's standard input and output are the two ways of one socket.
 # It gets 14 bytes and answers with those.
+# shellcheck disable=SC2016  # it is for that shell
 talk send web1 -- sh -c 'echo "heard $(head -c 14)"; exec cat >&2' <<-EOF
 	want VM_SEND
 	fill to the command
