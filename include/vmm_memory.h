@@ -79,6 +79,10 @@ int vm_map_devmem(struct vm *vm, const char *name, uint64_t off, uint64_t gpa,
 
 #define VM_MEM_F_INCORE 0x1U /* part of this process' core files */
 #define VM_MEM_F_WIRED 0x2U /* in the host's memory, all of it, from now on */
+/* Somebody puts the pages of the RAM there when they are touched first, by
+ * userfaultfd(2): those its memfd lacks are not zero, and a dump or a snapshot
+ * touches them all. */
+#define VM_MEM_F_DEMAND 0x4U
 
 /*
  * For all guest memory, what there is and what will be mapped; at first 0.

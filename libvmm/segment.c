@@ -173,7 +173,8 @@ vm_set_memflags(struct vm *vm, unsigned int flags)
 	unsigned int old;
 	int rc, err;
 
-	if ((flags & ~(VM_MEM_F_INCORE | VM_MEM_F_WIRED)) != 0) {
+	if ((flags & ~(VM_MEM_F_INCORE | VM_MEM_F_WIRED | VM_MEM_F_DEMAND)) !=
+	    0) {
 		errno = EINVAL;
 		return -1;
 	}

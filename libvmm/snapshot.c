@@ -85,12 +85,17 @@ vm_snapshot_note(struct vm_snapshot *snapshot, uint64_t gpa, uint64_t len)
 	return rc;
 }
 
-/* Copies what has pages; the rest of the copy is zero, as it is there. */
+/* Copies what has pages in fd; the rest of the copy is zero, as it is there.
+ * -1: what has none may not be zero. */
 static int
 snapshot_copy(const struct snapshot_part *p, int fd, uint64_t offset)
 {
 	off_t at = (off_t)offset, end = (off_t)(offset + p->len), hole;
 
+	if (fd == -1) {
+		memcpy(p->copy, p->host, p->len);
+		return 0;
+	}
 	while (at < end) {
 		at = lseek(fd, at, SEEK_DATA);
 		if (at == -1)
@@ -130,7 +135,9 @@ snapshot_take_part(struct vm_snapshot *s, const struct memmap_region *r)
 	p->log = calloc(snapshot_words(p), sizeof(*p->log));
 	if (p->noted == NULL || p->log == NULL)
 		return -1;
-	return snapshot_copy(p, s->vm->memory_fd, r->offset);
+	return snapshot_copy(p,
+	    (s->vm->memflags & VM_MEM_F_DEMAND) != 0 ? -1 : s->vm->memory_fd,
+	    r->offset);
 }
 
 static int

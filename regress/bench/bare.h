@@ -18,7 +18,6 @@
 #include "measure.h"
 
 #define BARE_ENTRY 0x1000
-#define BARE_MEMORY (64 << 20)
 #define BARE_LEAVES 256
 
 /* 0: out 0xf0, al; jmp 0 */
@@ -27,6 +26,7 @@ static const uint8_t bare_code[] = { 0xe6, 0xf0, 0xeb, 0xfc };
 struct bare {
 	int vm;
 	int vcpu;
+	size_t mem_size;
 	uint8_t *mem;
 	struct kvm_run *run;
 	size_t run_size;
@@ -36,14 +36,14 @@ static void
 bare_memory(struct bare *b)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size =
-							BARE_MEMORY };
+							b->mem_size };
 	int fd;
 
 	fd = memfd_create("bare", MFD_CLOEXEC);
-	if (fd == -1 || ftruncate(fd, BARE_MEMORY) == -1)
+	if (fd == -1 || ftruncate(fd, b->mem_size) == -1)
 		die("bare memory");
 	b->mem =
-	    mmap(NULL, BARE_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	    mmap(NULL, b->mem_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (b->mem == MAP_FAILED)
 		die("bare memory");
 	close(fd);
@@ -53,9 +53,10 @@ bare_memory(struct bare *b)
 		die("bare memory");
 }
 
-/* The VM, its memory, its chips, and a vCPU that is ready to run. */
+/* The VM, its memory of that many MiB, its chips, and a vCPU that is ready to
+ * run. */
 static void
-bare_open(int kvm, struct bare *b)
+bare_open(int kvm, size_t mib, struct bare *b)
 {
 	static union {
 		struct kvm_cpuid2 head;
@@ -65,6 +66,7 @@ bare_open(int kvm, struct bare *b)
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 
 	cpuid.head.nent = BARE_LEAVES;
+	b->mem_size = mib << 20;
 	b->vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (b->vm == -1 ||
 	    ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid.head) == -1)
@@ -94,7 +96,7 @@ bare_close(const struct bare *b)
 	munmap(b->run, b->run_size);
 	close(b->vcpu);
 	close(b->vm);
-	munmap(b->mem, BARE_MEMORY);
+	munmap(b->mem, b->mem_size);
 }
 
 #endif

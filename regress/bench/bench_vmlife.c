@@ -11,6 +11,7 @@
 #define ROUNDS 21 /* samples, of which the medians count */
 #define LIVES 5 /* per sample, of which the shortest counts */
 #define BAR 1.10
+#define MIB 64
 
 static clockid_t clock_id;
 
@@ -18,7 +19,7 @@ static double
 ours_life(int kvm)
 {
 	struct vm_params params = { .size = sizeof(params),
-		.memory_bytes = BARE_MEMORY,
+		.memory_bytes = (uint64_t)MIB << 20,
 		.ncpus = 1,
 		.flags = VM_IRQCHIP | VM_PIT };
 	struct vcpu_regs regs = { .rip = BARE_ENTRY, .rflags = 2 };
@@ -48,7 +49,7 @@ bare_life(int kvm)
 	double t = measure_clock(clock_id);
 	struct bare bare;
 
-	bare_open(kvm, &bare);
+	bare_open(kvm, MIB, &bare);
 	bare_run(&bare);
 	bare_close(&bare);
 	return measure_clock(clock_id) - t;

@@ -209,6 +209,37 @@ test_dma(void)
 	teardown();
 }
 
+static struct {
+	unsigned int calls;
+	uint64_t gpa[4], len[4];
+} noted;
+
+static void
+note_wrote(void *arg, uint64_t gpa, uint64_t len)
+{
+	CHECK(arg == &pc);
+	noted.gpa[noted.calls % 4] = gpa;
+	noted.len[noted.calls++ % 4] = len;
+}
+
+/* Whoever copies the memory while the guest runs is told. */
+static void
+test_dma_is_noted(void)
+{
+	setup();
+	memset(&noted, 0, sizeof(noted));
+	pc.machine.wrote = note_wrote;
+	CHECK_EQ(dma(0x1000, DMA_SELECT | DMA_READ, 0x3000, 0x5008), 0);
+	CHECK_EQ(noted.calls, 2);
+	CHECK(noted.gpa[0] == 0x5008 && noted.len[0] == 0x3000);
+	CHECK(noted.gpa[1] == 0x1000 && noted.len[1] == 4);
+	/* Only the answer. */
+	CHECK_EQ(dma(0x1000, DMA_READ, 4, RAM - 3), DMA_ERROR);
+	CHECK_EQ(noted.calls, 3);
+	CHECK(noted.gpa[2] == 0x1000 && noted.len[2] == 4);
+	teardown();
+}
+
 static void
 test_dma_hostile(void)
 {
@@ -321,6 +352,7 @@ main(void)
 	TEST(test_files);
 	TEST(test_add_file);
 	TEST(test_dma);
+	TEST(test_dma_is_noted);
 	TEST(test_dma_hostile);
 	TEST(test_writable);
 	TEST(test_writable_hostile);

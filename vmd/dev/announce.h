@@ -17,8 +17,9 @@
 
 #include "dev/loop.h"
 
-#define ANNOUNCE_FRAME 60 /* bytes: the smallest of Ethernet, without its sum \
-			   */
+#define ANNOUNCE_FRAME                                         \
+	60 /* bytes: the smallest of Ethernet, without its sum \
+	    */
 
 struct announce {
 	struct loop *loop;

@@ -9,8 +9,8 @@
  * (state_config.h, state_memory.h).  Shared by vmd and vmctl.  PROTOCOL.md's
  * table of sections is printed from here.
  */
-#ifndef STATE_H
-#define STATE_H
+#ifndef IMAGE_STATE_H
+#define IMAGE_STATE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -125,4 +125,4 @@ const struct state_row *state_row(uint32_t type);
 /* Its name, or "?" for an unknown one. */
 const char *state_name(uint32_t type);
 
-#endif /* STATE_H */
+#endif /* IMAGE_STATE_H */

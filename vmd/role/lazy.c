@@ -28,8 +28,12 @@
 #define LAZY_STACK (64UL << 10)
 /* Waits served before the thread looks whether its descriptor was replaced. */
 #define LAZY_TURN 16
-/* Pages put in place at a time where the file has them side by side. */
-#define LAZY_AROUND 4
+/*
+ * Pages put in place at a time, at most, and only while they are asked for one
+ * after the other: more at other times would cost memory that many VMs of one
+ * file share as long as nobody touches it.
+ */
+#define LAZY_AHEAD 16
 #define LAZY_SLOTS (VMD_DEVICES_MAX + 2) /* rng's, and our own */
 
 /* Addresses in one process, and the descriptor on which it asks. */
@@ -51,8 +55,10 @@ struct lazy_slot {
 	int event_fd; /* next is news */
 	struct lazy_source next; /* under lazy->lock */
 	bool has_next, ending;
-	struct lazy_source now; /* the thread's */
-	uint8_t page[LAZY_AROUND * STATE_PAGE];
+	struct lazy_source now; /* from here on the thread's */
+	uint64_t expected; /* gpa, of who reads on from the last page */
+	uint32_t ahead; /* pages then */
+	uint8_t page[LAZY_AHEAD * STATE_PAGE];
 };
 
 struct lazy {
@@ -124,14 +130,17 @@ static bool
 lazy_serve(struct lazy_slot *s, uint64_t addr)
 {
 	struct lazy *l = s->lazy;
-	uint64_t gpa, offset, left = lazy_gpa(&s->now, addr, &gpa);
-	uint32_t n = left / STATE_PAGE < LAZY_AROUND
-	    ? (uint32_t)(left / STATE_PAGE)
-	    : LAZY_AROUND;
+	uint64_t gpa, offset, left = lazy_gpa(&s->now, addr, &gpa) / STATE_PAGE;
+	uint32_t n;
 
-	if (n == 0)
+	if (left == 0)
 		return false;
-	n = state_index_run(l->index, gpa, n, &offset);
+	if (gpa != s->expected)
+		s->ahead = 1;
+	else if (s->ahead < LAZY_AHEAD)
+		s->ahead *= 2;
+	n = state_index_run(l->index, gpa,
+	    left < s->ahead ? (uint32_t)left : s->ahead, &offset);
 	if (n == 0 || offset == 0) {
 		n = 1;
 		if (faults_zero(s->now.fd, addr) == -1)
@@ -139,6 +148,7 @@ lazy_serve(struct lazy_slot *s, uint64_t addr)
 	} else if (lazy_read(l, s->page, n * STATE_PAGE, offset) == -1 ||
 	    faults_copy(s->now.fd, addr, s->page, n * STATE_PAGE) == -1)
 		return false;
+	s->expected = gpa + (uint64_t)n * STATE_PAGE;
 	atomic_fetch_add_explicit(&l->pages, n, memory_order_relaxed);
 	return true;
 }
@@ -291,7 +301,7 @@ lazy_own(struct lazy *l, struct vm *vm, int device)
 		own.region[i].len = l->seg[i].len;
 	}
 	lazy_give(&l->slot[0], &own);
-	return 0;
+	return vm_set_memflags(vm, vm_get_memflags(vm) | VM_MEM_F_DEMAND);
 }
 
 static int
@@ -335,6 +345,7 @@ lazy_start(struct vm *vm, const struct lazy_setup *setup)
 		l->slot[i] = (struct lazy_slot) { .lazy = l,
 			.number = i,
 			.event_fd = -1,
+			.ahead = 1,
 			.next.fd = -1,
 			.now.fd = -1 };
 	if (lazy_check(l) == -1)
