@@ -442,8 +442,10 @@ locks_are_given_up_and_taken(void)
 	REQUIRE(begin());
 	CHECK_EQ(disks(DISKS_LOOK), VM_ERROR_INVALID);
 	CHECK_EQ(disks(DISKS_UNLOCK), VM_ERROR_INVALID);
-	CHECK_EQ(disks(DISKS_LOCK), VM_ERROR_INVALID);
 	CHECK_EQ(vmm.done.count, 0);
+	/* That it has them, it may make sure of. */
+	CHECK_EQ(disks(DISKS_LOCK), VM_ERROR_OK);
+	CHECK_EQ(vmm.done.flags, 0);
 	send_to(7, SEND_TWO_WAY, socket_end());
 	CHECK_EQ(disks(DISKS_LOOK), VM_ERROR_OK);
 	CHECK_EQ(vmm.done.count, 2);
@@ -459,7 +461,6 @@ locks_are_given_up_and_taken(void)
 	CHECK_EQ(disks(DISKS_LOCK), VM_ERROR_OK);
 	CHECK_EQ(vmm.done.flags, 0);
 	CHECK(!is_free(0) && !is_free(1));
-	CHECK_EQ(disks(DISKS_LOCK), VM_ERROR_INVALID);
 	/* And another may send it. */
 	send_to(7, 0, pipe_end(true));
 	CHECK_EQ(vmm.sends, 1);
@@ -502,6 +503,30 @@ they_stay_with_a_copy(void)
 	answered(7);
 	CHECK_EQ(control.results, 0);
 	CHECK_EQ(disks(DISKS_LOOK), VM_ERROR_INVALID);
+	end();
+}
+
+/* One that is in doubt goes on when it has its disks, or says why not. */
+static void
+unpaused_without_disks(void)
+{
+	const struct msg_vm_state busy = { .state = VM_PAUSED,
+		.error = VM_ERROR_FILE_BUSY };
+	const struct msg_vm_state again = { .state = VM_PAUSED,
+		.error = VM_ERROR_PAUSED };
+
+	REQUIRE(begin());
+	v->state = VM_PAUSED;
+	vment_wait(v, 7, WAIT_UNPAUSE);
+	vment_wait(v, 8, WAIT_PAUSE);
+	from_vm(MSG_VM_STATE, &busy);
+	CHECK_EQ(control.results, 1);
+	CHECK_EQ(control.peerid, 7);
+	CHECK_EQ(control.result.error, VM_ERROR_FILE_BUSY);
+	CHECK_EQ(v->state, VM_PAUSED);
+	from_vm(MSG_VM_STATE, &again);
+	CHECK_EQ(control.results, 1);
+	CHECK_EQ(control.peerid, 8);
 	end();
 }
 
@@ -710,6 +735,7 @@ main(void)
 	TEST(locks_are_given_up_and_taken);
 	TEST(all_or_none);
 	TEST(they_stay_with_a_copy);
+	TEST(unpaused_without_disks);
 	TEST(no_reset_without_disks);
 	TEST(what_a_state_comes_from);
 	TEST(addresses_stay);
