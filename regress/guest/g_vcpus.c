@@ -435,30 +435,29 @@ stands_its_share(void)
 	}
 }
 
-/* The longest turn stands for 99 ms. */
+#define HOLDS 20
+
+/* A turn stands for 99 ms: were its end waited for, most holds would be slow.
+ */
 static void
 held_while_it_stands(void)
 {
-	uint64_t longest = 0, sum = 0;
+	unsigned int slow = 0;
 
 	vcpus_throttle(&vcpus, THROTTLE_MAX);
-	for (unsigned int i = 0; i < 20; i++) {
-		uint64_t begin, took;
+	for (unsigned int i = 0; i < HOLDS; i++) {
+		uint64_t begin;
 
 		vcpus_resume(&vcpus, false);
 		usleep(7000 + 1000 * i);
 		begin = host_ns();
 		hold(false);
-		took = host_ns() - begin;
-		longest = took > longest ? took : longest;
-		sum += took;
+		slow += host_ns() - begin > 25000000;
 	}
 	CHECK(!ended);
 	CHECK(registers_are_sane());
-	if (!CHECK(sum / 20 < 10000000))
-		printf("# %llu us on average, %llu us at most\n",
-		    (unsigned long long)sum / 20000,
-		    (unsigned long long)longest / 1000);
+	if (!CHECK(slow <= HOLDS / 2))
+		printf("# %u of %u were slow\n", slow, HOLDS);
 	vcpus_resume(&vcpus, false);
 }
 
