@@ -63,9 +63,6 @@ send_option(struct request *request, int letter)
 	struct msg_vm_send *send = &request->send;
 
 	switch (letter) {
-	case 'D':
-		send->ask.flags |= SEND_DISKS;
-		return 0;
 	case 's':
 		send->ask.flags |= SEND_COPY;
 		return 0;
@@ -111,7 +108,7 @@ send_parse(struct request *request, int argc, char *argv[])
 	int ch;
 
 	request->send.downtime_ms = SEND_DOWNTIME_MS;
-	while ((ch = getopt(argc, argv, "+Dst:z:")) != -1)
+	while ((ch = getopt(argc, argv, "+st:z:")) != -1)
 		if (send_option(request, ch) == -1)
 			return -1;
 	argc -= optind;

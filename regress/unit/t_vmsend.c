@@ -53,7 +53,7 @@ where_to(void)
 	send_to(7, SEND_TWO_WAY, pipe_end(true));
 	CHECK_EQ(control.result.error, VM_ERROR_SEND_FAILED);
 	CHECK_STR(control.detail, "nobody can answer on what is not a socket");
-	send_to(7, 0x80, pipe_end(true));
+	send_to(7, SEND_DISKS, pipe_end(true));
 	CHECK_EQ(control.result.error, VM_ERROR_INVALID);
 	CHECK_EQ(vmm.sends, 0);
 	send_to(7, SEND_TWO_WAY, socket_end());

@@ -3,7 +3,7 @@
 # vmctl send: where it goes to, what is asked for, the command that takes it,
 # and what is said at the end.
 . "$(dirname "$0")/lib.sh"
-usage='usage:	vmctl [-v] [-S socket] send [-Ds] [-t ms] [-z level] id [-- command ...]'
+usage='usage:	vmctl [-v] [-S socket] send [-s] [-t ms] [-z level] id [-- command ...]'
 
 # finished: the last line tells a time.
 finished()
@@ -25,14 +25,14 @@ got 'send to a file' 0 <<-EOF
 	err vmctl: sent vm 5, 3.0M in X s
 	log VM_SEND name=web1 flags=0 downtime=300 level=0 file
 EOF
-talk send -s -D -t 50 -z 3 7 <<-EOF
+talk send -s -t 50 -z 3 7 <<-EOF
 	want VM_SEND
 	result error=OK id=7
 EOF
 finished
 got 'send -s' 0 <<-EOF
 	err vmctl: copied vm 7 in X s; it goes on
-	log VM_SEND id=7 flags=5 downtime=50 level=3 file
+	log VM_SEND id=7 flags=1 downtime=50 level=3 file
 EOF
 talk send 7 <<-EOF
 	want VM_SEND

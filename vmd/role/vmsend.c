@@ -22,6 +22,8 @@
 #include "role/parent.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+/* Disks stay where they are: the receiver opens the same. */
+#define FLAGS (SEND_COPY | SEND_TWO_WAY)
 #define DELETED " (deleted)" /* what the kernel adds to such a path */
 
 bool
@@ -38,7 +40,7 @@ vmsend_check(const struct msg_vm_send *send, int fd, char *detail)
 	struct statx sx;
 	const char *why = NULL;
 
-	if ((send->ask.flags & ~(uint32_t)SEND_FLAGS) != 0 ||
+	if ((send->ask.flags & ~(uint32_t)FLAGS) != 0 ||
 	    send->level > SEND_LEVEL_MAX || send->downtime_ms == 0 ||
 	    send->downtime_ms > SEND_DOWNTIME_MAX_MS)
 		return VM_ERROR_INVALID;
