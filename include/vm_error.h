@@ -50,6 +50,20 @@
 	X(FILE_UNNAMED, 1,                                                    \
 	    "is on a file system that has no files without a name")           \
 	X(DUMPING, 0, "a dump of this VM is being written already")           \
+	X(NO_SEND, 0,                                                         \
+	    "permission denied: vm.conf has no \"allow send\" for this VM")   \
+	X(SENDING, 0, "this VM is being sent already")                        \
+	X(STATE_BAD, 0, "the state cannot be taken")                          \
+	X(STATE_OTHER, 0, "the state is that of another VM than this")        \
+	X(SEND_FAILED, 0, "cannot send the VM, which goes on here")           \
+	X(SEND_DOUBT, 0,                                                      \
+	    "the receiver may have the VM: it is paused here; stop it if it " \
+	    "runs there, else unpause it")                                    \
+	X(RECEIVE_DOUBT, 0,                                                   \
+	    "the sender may have the VM: it is paused here; stop it if it "   \
+	    "runs there, else unpause it")                                    \
+	X(DISK_SIZE, 1, "is not of the size it was when the VM was saved")    \
+	X(DISK_CHANGED, 1, "has been written to since the VM was saved")      \
 	X(CANCELLED, 0, "cancelled")                                          \
 	X(TAP_BUSY, 0, "tap interface is in use")                             \
 	X(TAP_FAILED, 0, "cannot make the tap interface")                     \
@@ -73,20 +87,24 @@
 enum vm_error { VM_ERRORS(VM_ERROR_ENUM) VM_ERROR__COUNT };
 
 /* The files a VM is made of: what a descriptor is, what an error is about. */
-#define VM_FILES(X)                   \
-	X(NONE, "")                   \
-	X(KERNEL, "kernel")           \
-	X(INITRD, "initrd")           \
-	X(FIRMWARE, "firmware")       \
-	X(DISK, "disk")               \
-	X(TAP, "network interface")   \
-	X(TTY, "console terminal")    \
-	X(TTY_WATCH, "console watch") \
-	X(RING, "console ring")       \
-	X(GDB, "debugger's socket")   \
-	X(KVM, "/dev/kvm")            \
-	X(DUMP, "dump")               \
-	X(CRASH, "crash dump folder")
+#define VM_FILES(X)                             \
+	X(NONE, "")                             \
+	X(KERNEL, "kernel")                     \
+	X(INITRD, "initrd")                     \
+	X(FIRMWARE, "firmware")                 \
+	X(DISK, "disk")                         \
+	X(TAP, "network interface")             \
+	X(TTY, "console terminal")              \
+	X(TTY_WATCH, "console watch")           \
+	X(RING, "console ring")                 \
+	X(GDB, "debugger's socket")             \
+	X(KVM, "/dev/kvm")                      \
+	X(DUMP, "dump")                         \
+	X(CRASH, "crash dump folder")           \
+	X(STATE, "state")                       \
+	X(STATE_HEAD, "beginning of the state") \
+	X(STATE_ACK, "way back to the sender")  \
+	X(FAULTS, "/dev/userfaultfd")
 
 #define VM_FILE_ENUM(name, text) VM_FILE_##name,
 enum vm_file { VM_FILES(VM_FILE_ENUM) VM_FILE__COUNT };

@@ -24,7 +24,7 @@
 
 #include "vmd_limits.h"
 
-#define VMD_PROTOCOL 2
+#define VMD_PROTOCOL 3
 
 /* The ends of sockets.  DEVICE stands for blk and net processes. */
 #define MSG_PEERS(X)          \
@@ -69,6 +69,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_PAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)          \
 	X(VM_UNPAUSE, MSG_UP | MSG_TO_VM, S(msg_vm_target), 0, FD_NONE)        \
 	X(VM_DUMP, MSG_UP | MSG_TO_VM, S(msg_vm_ask), 0, FD_MUST)              \
+	X(VM_SEND, MSG_UP | MSG_TO_VM, S(msg_vm_send), 0, FD_MUST)             \
 	X(VM_GDB, MSG_UP, S(msg_vm_target), 0, FD_NONE)                        \
 	X(VM_STATS, MSG_UP | MSG_TO_VM, S(msg_vm_ask), 0, FD_NONE)             \
 	X(STATUS, MSG_UP, 0, 0, FD_NONE)                                       \
@@ -86,6 +87,8 @@ enum msg_fd { FD_NONE, FD_MUST };
 	    FD_NONE)                                                           \
 	X(VM_PROGRESS, MSG_FROM_VM | MSG_DOWN | MSG_PART, S(msg_vm_progress),  \
 	    0, FD_NONE)                                                        \
+	X(SEND_PROGRESS, MSG_FROM_VM | MSG_DOWN | MSG_PART,                    \
+	    S(msg_send_progress), 0, FD_NONE)                                  \
 	/* Between the daemon's processes. */                                  \
 	X(CLIENT_OPEN, MSG_EDGE(CONTROL, PARENT), S(msg_client_open),          \
 	    VMD_GROUPS_MAX * 4, FD_NONE)                                       \
@@ -102,6 +105,9 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_STATE, MSG_FROM_VM, S(msg_vm_state), 0, FD_NONE)                  \
 	X(VM_ANSWER, MSG_FROM_VM, S(msg_vm_answer), VMD_DETAIL_MAX, FD_NONE)   \
 	X(VM_CANCEL, MSG_TO_VM, S(msg_vm_cancel), 0, FD_NONE)                  \
+	X(VM_CONFIG, MSG_TO_VM, 0, 0, FD_MUST)                                 \
+	X(VM_DISKS, MSG_FROM_VM, S(msg_vm_disks), 0, FD_NONE)                  \
+	X(VM_DISKS_DONE, MSG_TO_VM, S(msg_vm_disks_done), 0, FD_NONE)          \
 	X(VM_DUMPED, MSG_FROM_VM, S(msg_vm_dumped), 0, FD_NONE)                \
 	X(VM_EXITING, MSG_EDGE(VM, VMM), S(msg_vm_exited), VMD_DETAIL_MAX,     \
 	    FD_NONE)                                                           \
@@ -114,7 +120,9 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(DEVICE_ADD, MSG_EDGE(VMM, DEVICE), S(msg_device_start), 0, FD_MUST)  \
 	/* Between a VM process and its device processes. */                   \
 	X(DEV_HELLO, MSG_FROM_DEVICE, S(msg_dev_hello), 256, FD_NONE)          \
+	X(DEV_FAULTS, MSG_TO_DEVICE, 0, 0, FD_MUST)                            \
 	X(DEV_MEMORY, MSG_TO_DEVICE, S(msg_dev_memory), 0, FD_MUST)            \
+	X(DEV_FAULTS_FD, MSG_FROM_DEVICE, S(msg_dev_faults), 0, FD_MUST)       \
 	X(DEV_FEATURES, MSG_TO_DEVICE, S(msg_dev_features), 0, FD_NONE)        \
 	X(DEV_QUEUE, MSG_TO_DEVICE, S(msg_dev_queue), 0, FD_MUST)              \
 	X(DEV_CALL, MSG_TO_DEVICE, S(msg_dev_index), 0, FD_MUST)               \
@@ -122,6 +130,10 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(DEV_STOP, MSG_TO_DEVICE, 0, 0, FD_NONE)                              \
 	X(DEV_STOPPED, MSG_FROM_DEVICE, S(msg_dev_stopped), 0, FD_NONE)        \
 	X(DEV_RESET, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
+	X(DEV_LOG, MSG_TO_DEVICE, S(msg_dev_log), 0, FD_MUST)                  \
+	X(DEV_LOG_END, MSG_TO_DEVICE, 0, 0, FD_NONE)                           \
+	X(DEV_LOG_ON, MSG_FROM_DEVICE, 0, 0, FD_NONE)                          \
+	X(DEV_ANNOUNCE, MSG_TO_DEVICE, 0, 0, FD_NONE)                          \
 	X(DEV_RESET_DONE, MSG_FROM_DEVICE, 0, 0, FD_NONE)                      \
 	X(DEV_BROKEN, MSG_FROM_DEVICE, S(msg_dev_index), VMD_DETAIL_MAX,       \
 	    FD_NONE)
@@ -140,6 +152,7 @@ struct msg_vm_target {
 
 enum nic_type { NIC_AUTO, NIC_TAP, NIC_USER };
 #define NIC_DOWN 0x01 /* the tap is left down */
+#define NIC_FIXED 0x02 /* the address was configured: copies keep it */
 struct msg_nic {
 	uint8_t type; /* enum nic_type */
 	uint8_t flags;
@@ -156,9 +169,13 @@ struct msg_nic {
 #define START_INITRD 0x20
 #define START_CMDLINE 0x40
 #define START_DEBUG 0x80
+#define START_RECEIVE 0x100 /* its state comes in VM_FILE_STATE */
 #define DEBUG_GDB 0x01 /* a debugger may come */
 #define DEBUG_STOP \
 	0x02 /* the guest waits for it before its first instruction */
+#define RECEIVE_LAZY 0x01 /* from a regular file, memory when it is needed */
+#define RECEIVE_ANY_DISK 0x02 /* disks may have been written to since */
+#define RECEIVE_FLAGS (RECEIVE_LAZY | RECEIVE_ANY_DISK)
 /*
  * Begins the description of a VM to start: VM_FILE for each file, VM_CMDLINE,
  * then VM_START_END follow.  The answer is one RESULT.
@@ -172,6 +189,8 @@ struct msg_vm_start {
 	struct msg_vm_target target;
 	struct msg_nic nic[VMD_NICS_MAX];
 	uint32_t debug; /* DEBUG_* */
+	uint32_t receive; /* RECEIVE_*, with START_RECEIVE */
+	uint32_t spare;
 };
 
 #define FILE_READONLY 0x01
@@ -215,6 +234,57 @@ struct msg_vm_progress {
 	uint32_t spare;
 	uint64_t done;
 	uint64_t total;
+};
+
+/* How a VM is sent; ask.flags is SEND_*, the descriptor is where to. */
+#define SEND_COPY 0x01 /* the VM goes on afterwards */
+#define SEND_TWO_WAY 0x02 /* a socket: the receiver answers on it */
+#define SEND_DISKS 0x04 /* with the content of its disks */
+#define SEND_FLAGS (SEND_COPY | SEND_TWO_WAY | SEND_DISKS)
+#define SEND_DOWNTIME_MS 300
+#define SEND_DOWNTIME_MAX_MS 60000
+#define SEND_LEVEL_MAX 19 /* of zstd */
+struct msg_vm_send {
+	struct msg_vm_ask ask;
+	uint32_t downtime_ms; /* the guest may stand still about so long */
+	uint32_t level; /* 0: not packed */
+};
+
+/* How far a send is. */
+struct msg_send_progress {
+	uint32_t client;
+	uint32_t round; /* through the memory, from 1 */
+	uint64_t sent; /* bytes of the stream */
+	uint64_t left; /* bytes of memory to go, as far as known */
+	uint64_t rate; /* bytes per second that leave */
+	uint64_t dirty; /* bytes per second that the guest writes */
+	uint32_t downtime_ms; /* expected */
+	uint32_t throttle; /* percent of the time that vCPUs are kept */
+};
+
+/* What a VM process asks of the parent, which holds the locks of its disks, one
+ * question at a time. */
+enum disks_what {
+	DISKS_LOOK, /* sizes and generations only */
+	DISKS_UNLOCK, /* another process may take them */
+	DISKS_LOCK, /* of all disks, or of none */
+	DISKS__COUNT
+};
+struct msg_vm_disks {
+	uint32_t what; /* enum disks_what */
+};
+
+#define DISKS_SHARED 0x01 /* a lock was another's before, and is ours now */
+struct msg_vm_disks_done {
+	uint32_t what;
+	uint32_t error; /* enum vm_error */
+	uint32_t index; /* of the disk that it is about */
+	uint32_t flags; /* DISKS_* */
+	uint64_t count;
+	struct {
+		uint64_t size; /* bytes */
+		uint64_t generation; /* another after a write; 0: unknown */
+	} disk[VMD_DISKS_MAX];
 };
 
 /* The guest has crashed and the dump of that is complete, or is not; the VM
@@ -316,6 +386,7 @@ enum vm_end {
 	END_REBOOT, /* the guest asked for a reset */
 	END_FAULT, /* a triple fault, which resets a PC */
 	END_CRASH, /* what KVM cannot go on from */
+	END_SENT, /* it runs elsewhere, or is in a file */
 	END_FORCED, /* vmctl stop -f, or the end of the daemon */
 	END_FAILED, /* never came up */
 	END_DIED /* the process ended without a word */
@@ -374,6 +445,15 @@ struct msg_dev_memory {
 	} region[DEV_REGIONS_MAX];
 };
 
+/*
+ * Memory that is filled on demand: DEV_FAULTS, with /dev/userfaultfd, precedes
+ * DEV_MEMORY; the answer to that has a descriptor of the process' own on which
+ * its missing pages are asked for, and where it has mapped the regions.
+ */
+struct msg_dev_faults {
+	uint64_t base[DEV_REGIONS_MAX];
+};
+
 struct msg_dev_features {
 	uint64_t features; /* accepted by the driver */
 };
@@ -397,6 +477,17 @@ struct msg_dev_stopped {
 
 struct msg_dev_index {
 	uint32_t index;
+};
+
+/*
+ * The descriptor is a sealed memfd with a bit for each page of the memfd of
+ * guest memory, in its order: bit n of 64-bit word w is page w * 64 + n.  From
+ * its answer, DEV_LOG_ON, until DEV_LOG_END the device sets the bits of the
+ * pages that it has written.
+ */
+#define DEV_LOG_PAGE 4096
+struct msg_dev_log {
+	uint64_t pages;
 };
 
 #endif /* VMD_MSG_H */

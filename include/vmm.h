@@ -3,9 +3,9 @@
  * libvmm: virtual machines on KVM, without a policy.  It never logs, never
  * exits, keeps no globals (a thread that runs with a deadline knows its vCPU)
  * and calls nobody back, but for what a call was given to call meanwhile.  Its
- * parts, included here: vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_paging.h,
- * vmm_reg.h, vmm_snapshot.h, vmm_state.h, vmm_stats.h; on their own:
- * vmm_dump.h, vmm_gdb.h, vmm_pptdev.h.
+ * parts, included here: vmm_cpu.h, vmm_event.h, vmm_memory.h, vmm_move.h,
+ * vmm_paging.h, vmm_reg.h, vmm_snapshot.h, vmm_state.h, vmm_stats.h; on their
+ * own: vmm_dump.h, vmm_gdb.h, vmm_pptdev.h.
  *
  * Every function that returns int returns 0, or -1 with errno set, unless it
  * says otherwise; every function that returns a pointer returns NULL with
@@ -33,6 +33,7 @@
 #include "vmm_cpu.h"
 #include "vmm_event.h"
 #include "vmm_memory.h"
+#include "vmm_move.h"
 #include "vmm_paging.h"
 #include "vmm_reg.h"
 #include "vmm_snapshot.h"
@@ -216,9 +217,9 @@ int vm_copyin(struct vm *vm, const void *src, uint64_t gpa, size_t len);
 int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
 
 /*
- * Notes which pages of the RAM the guest writes.  What this process writes
- * (vm_copyin, vm_map_gpa) is not noted, and a page that was only read may be.
- * ENOENT: there is no RAM; EBUSY: a snapshot has the log.
+ * Notes which pages of the RAM the guest and vm_copyin() write.  What this
+ * process writes otherwise (vm_map_gpa()) is not noted, and a page that was
+ * only read may be.  ENOENT: there is no RAM; EBUSY: a snapshot has the log.
  */
 int vm_dirty_enable(struct vm *vm, bool on);
 

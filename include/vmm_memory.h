@@ -27,6 +27,11 @@ struct vm_memory_seg {
 int vm_get_memory_seg(
     struct vm *vm, uint64_t gpa, struct vm_memory_seg *segment);
 
+/* Fills at most max of segments with all regions, by address, but for those of
+ * devices of the host; returns how many there are. */
+int vm_get_memory_segs(
+    struct vm *vm, struct vm_memory_seg *segments, uint32_t max);
+
 /*
  * The guest physical address of a host address in guest memory; of memory that
  * is mapped twice the lower one.  EFAULT: it is not in guest memory.
@@ -74,6 +79,10 @@ int vm_map_devmem(struct vm *vm, const char *name, uint64_t off, uint64_t gpa,
 
 #define VM_MEM_F_INCORE 0x1U /* part of this process' core files */
 #define VM_MEM_F_WIRED 0x2U /* in the host's memory, all of it, from now on */
+/* Somebody puts the pages of the RAM there when they are touched first, by
+ * userfaultfd(2): those its memfd lacks are not zero, and a dump or a snapshot
+ * touches them all. */
+#define VM_MEM_F_DEMAND 0x4U
 
 /*
  * For all guest memory, what there is and what will be mapped; at first 0.

@@ -19,11 +19,6 @@ struct memmap_region;
 struct route_table;
 struct stats_table;
 
-/* Pending events of a vCPU, in the backend's own form. */
-struct vmm_pending {
-	uint64_t words[8];
-};
-
 /* A checked event for a vCPU. */
 struct vmm_event {
 	enum vm_event_type type;
@@ -32,8 +27,8 @@ struct vmm_event {
 	uint32_t error_code;
 };
 
-/* Room for any vCPU's XSAVE area: AMX' tiles need 11 KiB. */
-#define VMM_XSAVE_MAX 16384U
+/* Room for any vCPU's XSAVE area. */
+#define VMM_XSAVE_MAX VCPU_STATE_XSAVE
 
 struct vmm_backend {
 	const char *name;
@@ -83,6 +78,12 @@ struct vmm_backend {
 	int (*vcpu_reset)(struct vcpu *vcpu);
 	int (*cpuid_set)(struct vcpu *vcpu, const struct cpuid_set *set);
 	int (*tsc_khz)(struct vcpu *vcpu, uint32_t *khz);
+	/* ENOTSUP: the host cannot scale to it. */
+	int (*set_tsc_khz)(struct vcpu *vcpu, uint32_t khz);
+	/* What is added to the host's TSC, scaled.  ENOTSUP: a KVM that does
+	 * not tell. */
+	int (*get_tsc_offset)(struct vcpu *vcpu, uint64_t *offset);
+	int (*set_tsc_offset)(struct vcpu *vcpu, uint64_t offset);
 
 	int (*get_regs)(struct vcpu *vcpu, struct vcpu_regs *regs);
 	int (*set_regs)(struct vcpu *vcpu, const struct vcpu_regs *regs);
@@ -114,9 +115,8 @@ struct vmm_backend {
 
 	/* The MSRs of vcpu_reset with their values; returns how many. */
 	uint32_t (*reset_msrs)(struct vcpu_msr *msrs, uint32_t max);
-	int (*get_pending)(struct vcpu *vcpu, struct vmm_pending *pending);
-	int (*set_pending)(
-	    struct vcpu *vcpu, const struct vmm_pending *pending);
+	int (*get_events)(struct vcpu *vcpu, struct vcpu_events *events);
+	int (*set_events)(struct vcpu *vcpu, const struct vcpu_events *events);
 
 	/* chips_set checks what is in it; *clock is the clock's time. */
 	size_t (*chips_size)(struct vm *vm);

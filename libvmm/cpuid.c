@@ -303,6 +303,30 @@ cpuid_signature(struct cpuid_set *set, const struct cpuid_context *ctx)
 }
 
 void
+cpuid_rename(struct cpuid_set *set, uint32_t id)
+{
+	struct cpuid_leaf *l = cpuid_find(set, 0x80000008, 0);
+	uint32_t i, threads, per_socket = 1;
+
+	if (l != NULL)
+		per_socket += l->reg[CPUID_ECX] & 0xff;
+	for (i = 0; i < set->count; i++) {
+		l = &set->leaf[i];
+		if (l->leaf == 0x1)
+			cpuid_field(&l->reg[CPUID_EBX], 31, 24, id);
+		if (l->leaf == 0xb)
+			l->reg[CPUID_EDX] = id;
+		if (l->leaf != 0x8000001e)
+			continue;
+		threads = 1 + ((l->reg[CPUID_EBX] >> 8) & 0xff);
+		l->reg[CPUID_EAX] = id;
+		cpuid_field(
+		    &l->reg[CPUID_EBX], 7, 0, id % per_socket / threads);
+		cpuid_field(&l->reg[CPUID_ECX], 7, 0, id / per_socket);
+	}
+}
+
+void
 cpuid_apply(struct cpuid_set *set, const struct cpuid_context *ctx)
 {
 	size_t i;

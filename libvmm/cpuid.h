@@ -38,6 +38,9 @@ struct cpuid_context {
 /* Turns what the host can give into what the guest gets, in place. */
 void cpuid_apply(struct cpuid_set *set, const struct cpuid_context *ctx);
 
+/* Puts what names a vCPU (APIC ids) into a table made for another of the VM. */
+void cpuid_rename(struct cpuid_set *set, uint32_t id);
+
 /* The leaf (borrowed), or NULL.  subleaf counts where the leaf has any. */
 struct cpuid_leaf *cpuid_find(
     struct cpuid_set *set, uint32_t leaf, uint32_t subleaf);

@@ -24,6 +24,7 @@ struct dump {
 	struct dump_out out;
 	struct dump_notes notes;
 	int memory_fd; /* the RAM's; -1: none */
+	bool demand; /* VM_MEM_F_DEMAND */
 	uint64_t done, total; /* bytes of memory */
 	int count;
 	struct memmap_region region[MEMMAP_MAX];
@@ -37,6 +38,7 @@ dump_regions(struct dump *d, struct vm *vm)
 
 	pthread_mutex_lock(&vm->lock);
 	d->memory_fd = vm->memory_fd;
+	d->demand = (vm->memflags & VM_MEM_F_DEMAND) != 0;
 	for (i = 0; i < vm->map.count; i++) {
 		if (vm->map.region[i].backing == MEMMAP_DEVICE)
 			continue;
@@ -224,12 +226,14 @@ dump_seek(struct dump *d, const struct memmap_region *r, uint64_t at,
 	return 0;
 }
 
-/* RAM: what nobody ever touched is not even looked at. */
+/* RAM: what nobody ever touched is not even looked at, if that means zero. */
 static int
 dump_ram(struct dump *d, const struct memmap_region *r)
 {
 	uint64_t at = 0, data, hole;
 
+	if (d->demand)
+		return dump_pieces(d, r, 0, r->len, dump_pages);
 	while (at < r->len) {
 		if (dump_seek(d, r, at, SEEK_DATA, &data) == -1 ||
 		    dump_pieces(d, r, at, data, NULL) == -1)

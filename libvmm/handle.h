@@ -39,6 +39,8 @@ struct vm {
 	struct route_table routes;
 	_Atomic(struct vm_snapshot *) snapshot; /* has the log to itself */
 	struct cpuid_set cpuid; /* what the host can give */
+	uint32_t nmsrs; /* that make up a vCPU's state on this host */
+	uint32_t msr[VCPU_STATE_MSRS];
 	uint32_t cores, threads; /* per socket, per core */
 	atomic_int suspend_how; /* enum vm_suspend_how */
 	_Atomic(uint64_t) suspended; /* vCPUs whose run ended for it */
@@ -80,9 +82,13 @@ struct vcpu {
 	cpu_set_t unpinned; /* what the thread had before */
 	atomic_bool active; /* may run */
 	enum vcpu_x2apic x2apic;
+	struct cpuid_set *cpuid; /* owned: what the guest was given */
 	struct vcpu_debug debug; /* what it exits for */
 	struct stats_vcpu stats;
 };
+
+/* What the policy of CPUID wants to know, but for the TSC's frequency. */
+void vcpu_cpuid_context(struct vcpu *vcpu, struct cpuid_context *ctx);
 
 /* Makes the chips of VM_IRQCHIP unless done; ENXIO: VM without them. */
 int vm_need_chips(struct vm *vm);

@@ -15,6 +15,18 @@
 #define NODES_MAX 1024
 #define WORD_BITS (8 * sizeof(unsigned long))
 
+/* The VM's lock is held. */
+static struct vm_memory_seg
+segment_of(const struct vm *vm, const struct memmap_region *r)
+{
+	return (struct vm_memory_seg) { .gpa = r->gpa,
+		.len = r->len,
+		.prot = r->prot,
+		.ram = r->ram,
+		.wired = (vm->memflags & VM_MEM_F_WIRED) != 0,
+		.host = r->host };
+}
+
 int
 vm_get_memory_seg(struct vm *vm, uint64_t gpa, struct vm_memory_seg *segment)
 {
@@ -25,18 +37,31 @@ vm_get_memory_seg(struct vm *vm, uint64_t gpa, struct vm_memory_seg *segment)
 	if (r != NULL && r->device)
 		r = NULL;
 	if (r != NULL)
-		*segment = (struct vm_memory_seg) { .gpa = r->gpa,
-			.len = r->len,
-			.prot = r->prot,
-			.ram = r->ram,
-			.wired = (vm->memflags & VM_MEM_F_WIRED) != 0,
-			.host = r->host };
+		*segment = segment_of(vm, r);
 	pthread_mutex_unlock(&vm->lock);
 	if (r == NULL) {
 		errno = ENOENT;
 		return -1;
 	}
 	return 0;
+}
+
+int
+vm_get_memory_segs(struct vm *vm, struct vm_memory_seg *segments, uint32_t max)
+{
+	uint32_t n = 0;
+	int i;
+
+	pthread_mutex_lock(&vm->lock);
+	for (i = 0; i < vm->map.count; i++) {
+		if (vm->map.region[i].device)
+			continue;
+		if (n < max)
+			segments[n] = segment_of(vm, &vm->map.region[i]);
+		n++;
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return (int)n;
 }
 
 int
@@ -148,7 +173,8 @@ vm_set_memflags(struct vm *vm, unsigned int flags)
 	unsigned int old;
 	int rc, err;
 
-	if ((flags & ~(VM_MEM_F_INCORE | VM_MEM_F_WIRED)) != 0) {
+	if ((flags & ~(VM_MEM_F_INCORE | VM_MEM_F_WIRED | VM_MEM_F_DEMAND)) !=
+	    0) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cpustate.h"
 #include "dirty.h"
 #include "handle.h"
 #include "vmm.h"
@@ -31,25 +32,11 @@ struct snapshot_part {
 	uint64_t *log; /* room for the backend's */
 };
 
-struct snapshot_cpu {
-	bool have;
-	struct vcpu_regs regs;
-	struct vcpu_sregs sregs;
-	struct vcpu_debugregs debug;
-	struct vmm_pending pending;
-	bool have_xcr0;
-	uint64_t xcr0;
-	uint8_t *xsave;
-	size_t xsave_len;
-	uint32_t nmsrs;
-	struct vcpu_msr msr[MSRS_MAX];
-};
-
 struct vm_snapshot {
 	struct vm *vm;
 	uint32_t nparts;
 	struct snapshot_part part[PARTS];
-	struct snapshot_cpu *cpu; /* params.ncpus */
+	struct vcpu_state **cpu; /* params.ncpus; NULL: was not open */
 	uint8_t *chips;
 	size_t chips_len;
 };
@@ -98,12 +85,17 @@ vm_snapshot_note(struct vm_snapshot *snapshot, uint64_t gpa, uint64_t len)
 	return rc;
 }
 
-/* Copies what has pages; the rest of the copy is zero, as it is there. */
+/* Copies what has pages in fd; the rest of the copy is zero, as it is there.
+ * -1: what has none may not be zero. */
 static int
 snapshot_copy(const struct snapshot_part *p, int fd, uint64_t offset)
 {
 	off_t at = (off_t)offset, end = (off_t)(offset + p->len), hole;
 
+	if (fd == -1) {
+		memcpy(p->copy, p->host, p->len);
+		return 0;
+	}
 	while (at < end) {
 		at = lseek(fd, at, SEEK_DATA);
 		if (at == -1)
@@ -143,7 +135,9 @@ snapshot_take_part(struct vm_snapshot *s, const struct memmap_region *r)
 	p->log = calloc(snapshot_words(p), sizeof(*p->log));
 	if (p->noted == NULL || p->log == NULL)
 		return -1;
-	return snapshot_copy(p, s->vm->memory_fd, r->offset);
+	return snapshot_copy(p,
+	    (s->vm->memflags & VM_MEM_F_DEMAND) != 0 ? -1 : s->vm->memory_fd,
+	    r->offset);
 }
 
 static int
@@ -216,7 +210,7 @@ snapshot_restore_memory(struct vm_snapshot *s, uint64_t *pages)
  * some is refused by the one who gave it, for CPUID does not tell of them.
  */
 static int
-snapshot_take_msrs(struct vcpu *vcpu, struct snapshot_cpu *c)
+snapshot_take_msrs(struct vcpu *vcpu, struct vcpu_state *c)
 {
 	struct vcpu_msr all[MSRS_MAX];
 	uint32_t i, n = vcpu->be->reset_msrs(all, MSRS_MAX);
@@ -237,49 +231,18 @@ snapshot_take_msrs(struct vcpu *vcpu, struct snapshot_cpu *c)
 }
 
 static int
-snapshot_take_cpu(struct vcpu *vcpu, struct snapshot_cpu *c)
+snapshot_take_cpu(struct vcpu *vcpu, struct vcpu_state **cp)
 {
-	if (vcpu->be->get_regs(vcpu, &c->regs) == -1 ||
-	    vcpu->be->get_sregs(vcpu, &c->sregs) == -1 ||
-	    vcpu->be->get_debugregs(vcpu, &c->debug) == -1 ||
-	    vcpu->be->get_pending(vcpu, &c->pending) == -1)
+	struct vcpu_state *c = calloc(1, sizeof(*c));
+
+	*cp = c;
+	if (c == NULL || cpustate_get(vcpu, c) == -1)
 		return -1;
-	if (vcpu->be->get_xcr(vcpu, 0, &c->xcr0) == 0)
-		c->have_xcr0 = true;
-	else if (errno != EINVAL)
-		return -1;
-	if (vcpu->be->xsave_size(vcpu, &c->xsave_len) == -1)
-		return -1;
-	c->xsave = malloc(c->xsave_len);
-	if (c->xsave == NULL ||
-	    vcpu->be->get_xsave(vcpu, c->xsave, c->xsave_len) == -1)
-		return -1;
-	c->have = true;
 	return snapshot_take_msrs(vcpu, c);
 }
 
-/* Registers; what depends on the LAPIC comes after the chips. */
 static int
-snapshot_restore_cpu(struct vcpu *vcpu, const struct snapshot_cpu *c)
-{
-	struct vm_exit exit;
-
-	/* Else the answer of the last exit would go into these registers. */
-	do {
-		if (vcpu_complete(vcpu, &exit) == -1)
-			return -1;
-	} while (exit.reason != VM_EXIT_CANCELLED);
-	if (vcpu->be->set_sregs(vcpu, &c->sregs) == -1 ||
-	    vcpu->be->set_regs(vcpu, &c->regs) == -1 ||
-	    vcpu->be->set_debugregs(vcpu, &c->debug) == -1)
-		return -1;
-	if (c->have_xcr0 && vcpu->be->set_xcr(vcpu, 0, c->xcr0) == -1)
-		return -1;
-	return vcpu->be->set_xsave(vcpu, c->xsave);
-}
-
-static int
-snapshot_restore_late(struct vcpu *vcpu, const struct snapshot_cpu *c)
+snapshot_restore_late(struct vcpu *vcpu, const struct vcpu_state *c)
 {
 	int done = vcpu->be->set_msrs(vcpu, c->msr, c->nmsrs);
 
@@ -289,7 +252,7 @@ snapshot_restore_late(struct vcpu *vcpu, const struct snapshot_cpu *c)
 		errno = EINVAL;
 		return -1;
 	}
-	return vcpu->be->set_pending(vcpu, &c->pending);
+	return vcpu->be->set_events(vcpu, &c->events);
 }
 
 /* Each vCPU that was open must be, and no other. */
@@ -299,7 +262,8 @@ snapshot_check_cpus(const struct vm_snapshot *s)
 	uint32_t i;
 
 	for (i = 0; i < s->vm->params.ncpus; i++)
-		if (s->cpu[i].have != (atomic_load(&s->vm->vcpus[i]) != NULL)) {
+		if ((s->cpu[i] != NULL) !=
+		    (atomic_load(&s->vm->vcpus[i]) != NULL)) {
 			errno = EINVAL;
 			return -1;
 		}
@@ -345,7 +309,7 @@ snapshot_release(struct vm_snapshot *s)
 		free(s->part[i].log);
 	}
 	for (i = 0; s->cpu != NULL && i < s->vm->params.ncpus; i++)
-		free(s->cpu[i].xsave);
+		free(s->cpu[i]);
 	free(s->cpu);
 	free(s->chips);
 	free(s);
@@ -411,8 +375,7 @@ vm_snapshot_restore(struct vm_snapshot *s, uint64_t *pages)
 		return -1;
 	for (i = 0; i < vm->params.ncpus; i++) {
 		vcpu = atomic_load(&vm->vcpus[i]);
-		if (vcpu != NULL &&
-		    snapshot_restore_cpu(vcpu, &s->cpu[i]) == -1)
+		if (vcpu != NULL && cpustate_set(vcpu, s->cpu[i]) == -1)
 			return -1;
 	}
 	if (s->chips != NULL && vm_set_chips(vm, s->chips, s->chips_len) == -1)
@@ -420,7 +383,7 @@ vm_snapshot_restore(struct vm_snapshot *s, uint64_t *pages)
 	for (i = 0; i < vm->params.ncpus; i++) {
 		vcpu = atomic_load(&vm->vcpus[i]);
 		if (vcpu != NULL &&
-		    snapshot_restore_late(vcpu, &s->cpu[i]) == -1)
+		    snapshot_restore_late(vcpu, s->cpu[i]) == -1)
 			return -1;
 	}
 	if (snapshot_restore_memory(s, &count) == -1)

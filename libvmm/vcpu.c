@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "cpuid_table.h"
 #include "cpuset.h"
 #include "handle.h"
 
@@ -46,6 +47,7 @@ vcpu_new(struct vm *vm, uint32_t id, int fd, struct vcpu **vcpup)
 	if (vcpu_set_cpuid(vcpu) == -1) {
 		err = errno;
 		vcpu->be->vcpu_close(vcpu, fd == -1);
+		free(vcpu->cpuid);
 		free(vcpu);
 		errno = err;
 		return -1;
@@ -79,6 +81,7 @@ vcpu_close(struct vcpu *vcpu)
 	atomic_store(&vcpu->vm->vcpus[vcpu->id], NULL);
 	deadline_close(&vcpu->deadline);
 	vcpu->be->vcpu_close(vcpu, true);
+	free(vcpu->cpuid);
 	free(vcpu);
 }
 
@@ -94,27 +97,35 @@ vcpu_reset(struct vcpu *vcpu)
 	return vcpu->be->vcpu_reset(vcpu);
 }
 
-int
-vcpu_set_cpuid(struct vcpu *vcpu)
+void
+vcpu_cpuid_context(struct vcpu *vcpu, struct cpuid_context *ctx)
 {
-	struct vm *vm = vcpu->vm;
-	struct cpuid_context ctx = { .id = vcpu->id,
+	const struct vm *vm = vcpu->vm;
+
+	*ctx = (struct cpuid_context) { .id = vcpu->id,
 		.ncpus = vm->params.ncpus,
 		.irqchip = (vm->params.flags & VM_IRQCHIP) != 0,
 		.no_x2apic = vcpu->x2apic == X2APIC_HIDDEN,
 		.cores = vm->cores,
 		.threads = vm->threads };
-	struct cpuid_set *set;
-	int rc = -1, err;
+}
 
+int
+vcpu_set_cpuid(struct vcpu *vcpu)
+{
+	struct cpuid_context ctx;
+	struct cpuid_set *set;
+	int rc, err;
+
+	vcpu_cpuid_context(vcpu, &ctx);
 	if (vcpu->be->tsc_khz(vcpu, &ctx.tsc_khz) == -1)
 		return -1;
 	set = malloc(sizeof(*set));
 	if (set == NULL)
 		return -1;
-	*set = vm->cpuid;
+	*set = vcpu->vm->cpuid;
 	cpuid_apply(set, &ctx);
-	rc = vcpu->be->cpuid_set(vcpu, set);
+	rc = cpuid_table_give(vcpu, set);
 	err = errno;
 	free(set);
 	errno = err;

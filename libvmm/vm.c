@@ -35,10 +35,12 @@ vm_free(struct vm *vm, bool close_fd)
 
 	/* The VM first: unmapping memory that it knows costs it more. */
 	vm->be->vm_destroy(vm, close_fd);
-	for (i = 0; i < vm->map.count; i++)
+	for (i = 0; i < vm->map.count; i++) {
+		free(vm->map.region[i].noted);
 		/* A device's is here only when it could not be taken back. */
 		if (!vm->map.region[i].borrowed || vm->map.region[i].device)
 			munmap(vm->map.region[i].host, vm->map.region[i].len);
+	}
 	devmem_free_all(vm);
 	if (vm->memory_fd != -1)
 		close(vm->memory_fd);
@@ -46,6 +48,19 @@ vm_free(struct vm *vm, bool close_fd)
 		stats_table_free(atomic_load(&vm->stats[i]));
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
+}
+
+/* Only the device tells, and it is gone later. */
+static int
+vm_ask_msrs(struct vm *vm, int kvm_fd)
+{
+	int n = vm->be->host_msrs(kvm_fd, vm->msr, VCPU_STATE_MSRS);
+
+	if (n == -1)
+		return -1;
+	vm->nmsrs =
+	    (uint32_t)n < VCPU_STATE_MSRS ? (uint32_t)n : VCPU_STATE_MSRS;
+	return 0;
 }
 
 /* With vm_fd -1 a new one, else that of vm_fd, taken if all goes well. */
@@ -67,7 +82,8 @@ vm_new(int kvm_fd, int vm_fd, const struct vm_params *params, struct vm **vmp)
 	vm->cores = params->ncpus;
 	vm->threads = 1;
 	pthread_mutex_init(&vm->lock, NULL);
-	if (vm->be->vm_create(vm, kvm_fd, vm_fd) == -1) {
+	if (vm_ask_msrs(vm, kvm_fd) == -1 ||
+	    vm->be->vm_create(vm, kvm_fd, vm_fd) == -1) {
 		err = errno;
 		pthread_mutex_destroy(&vm->lock);
 		free(vm);

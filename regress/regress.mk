@@ -117,9 +117,10 @@ $(O)/regress/fuzz/fuzz_%: regress/fuzz/fuzz_%.c $(LIBS)
 KERNELS = $(O)/kernels
 $(KERNELS)/cloud/version:
 	regress/host/kernels $(KERNELS)
-$(KERNELS)/randread: regress/guest-image/randread.c $(KERNELS)/cloud/version
+GUEST_PROGRAMS = $(KERNELS)/randread $(KERNELS)/busy
+$(GUEST_PROGRAMS): $(KERNELS)/%: regress/guest-image/%.c regress/lib/record.h $(KERNELS)/cloud/version
 	$(CC) -std=c11 -O2 $(WARN) -static -o $@ $<
-$(KERNELS)/guest.cpio: $(KERNELS)/cloud/version $(KERNELS)/randread $(wildcard regress/guest-image/*)
+$(KERNELS)/guest.cpio: $(KERNELS)/cloud/version $(GUEST_PROGRAMS) $(wildcard regress/guest-image/*)
 	regress/guest-image/mkinitrd $(KERNELS)/cloud $@
 $(KERNELS)/lean.cpio: $(KERNELS)/cloud/version $(wildcard regress/guest-image/*)
 	regress/guest-image/mkinitrd -n $(KERNELS)/cloud $@ regress/guest-image/lean
@@ -134,7 +135,7 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 	@regress/suite library
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
-TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_closer unit/t_virtq guest/g_blk guest/g_cancel \
+TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_closer unit/t_virtq unit/t_guestmem unit/t_device_log unit/t_board_log guest/g_blk guest/g_cancel \
 	guest/g_cpuset guest/g_deadline guest/g_debugger guest/g_gdb guest/g_irq \
 	guest/g_notify guest/g_smp guest/g_stats guest/g_vcpus)
 tsan-programs: $(TSAN)

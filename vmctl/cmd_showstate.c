@@ -104,7 +104,7 @@ showstate_all(struct state_reader *r, int fd, struct stateout *out)
 			return state_reader_error(r);
 	if (n == -1)
 		return state_reader_error(r);
-	return state_get_fd(&fd, &byte, 1) == 0
+	return state_read_fd(fd, &byte, 1) == 0
 	    ? NULL
 	    : "there is more behind its END section";
 }

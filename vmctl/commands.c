@@ -68,6 +68,15 @@ static const struct command commands[] = {
 	    .run = pause_run,
 	},
 	{
+	    .name = "receive",
+	    .args = "[-cf] [-b kernel] [-d disk] [-I initrd] id|name",
+	    .help = "Receive a VM from standard input.",
+	    .needs = NEEDS_SOCKET,
+	    .files = CONFINE_LATER,
+	    .parse = receive_parse,
+	    .run = receive_run,
+	},
+	{
 	    .name = "reload",
 	    .args = "",
 	    .help = "Read vm.conf again; running VMs go on.",
@@ -82,6 +91,15 @@ static const struct command commands[] = {
 	    .needs = NEEDS_SOCKET,
 	    .parse = reset_parse,
 	    .run = reset_run,
+	},
+	{
+	    .name = "send",
+	    .args = "[-Ds] [-t ms] [-z level] id [-- command ...]",
+	    .help = "Send a VM to standard output or a command.",
+	    .needs = NEEDS_SOCKET,
+	    .files = CONFINE_LATER,
+	    .parse = send_parse,
+	    .run = send_run,
 	},
 	{
 	    .name = "show-state",

@@ -15,6 +15,7 @@
 
 struct client;
 struct dumpfile;
+struct receive;
 struct start;
 
 /* A command line, taken apart by the parse function of its row. */
@@ -29,6 +30,9 @@ struct request {
 	uint32_t flags; /* STOP_*, RESET_* or the level of log */
 	struct start *start; /* of start; owned */
 	struct dumpfile *dump; /* of dump; owned */
+	struct msg_vm_send send; /* of send */
+	char *const *words; /* of send: the command, or NULL */
+	struct receive *receive; /* of receive; owned */
 	int dir_fd; /* borrowed: the folder of CONFINE_MAKE, else -1 */
 	int file_fd; /* of show-state: the file; closed by its run() */
 	const char *word; /* of help: the command; of show-state: the file */
@@ -87,6 +91,14 @@ int gdb_run(struct request *request, struct client *client);
 /* cmd_pause.c */
 int pause_run(struct request *request, struct client *client);
 int unpause_run(struct request *request, struct client *client);
+/* cmd_receive.c */
+int receive_parse(struct request *request, int argc, char *argv[]);
+int receive_run(struct request *request, struct client *client);
+/* NULL is accepted. */
+void receive_free(struct receive *receive);
+/* cmd_send.c */
+int send_parse(struct request *request, int argc, char *argv[]);
+int send_run(struct request *request, struct client *client);
 /* cmd_showstate.c */
 int showstate_parse(struct request *request, int argc, char *argv[]);
 int showstate_run(struct request *request, struct client *client);

@@ -12,7 +12,9 @@ enum confine_files {
 	CONFINE_TERMINALS, /* pseudo terminals, below /dev/pts */
 	CONFINE_READ, /* any, to read: names of users may come from anywhere */
 	CONFINE_MAKE, /* none, but one folder gets a file that is open */
-	CONFINE_LATER /* the command confines itself: it may start a program */
+	/* The command confines itself: it opens files that it has yet to learn
+	 * of, or it may start a program. */
+	CONFINE_LATER
 };
 
 /*

@@ -100,5 +100,6 @@ main(int argc, char *argv[])
 		status = run(&request, socket_path, verbose);
 	start_free(request.start);
 	dump_free(request.dump);
+	receive_free(request.receive);
 	return flush_output(status);
 }

@@ -16,6 +16,7 @@ union reply_body {
 	struct msg_result result;
 	struct msg_status_vm vm;
 	struct msg_vm_progress progress;
+	struct msg_send_progress sending;
 	struct msg_stats_row stats; /* at most VMD_CPUS_MAX vCPUs */
 };
 

@@ -9,7 +9,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,7 +47,7 @@ int
 startfile_open(
     struct startfile *file, uint32_t kind, uint32_t index, const char *path)
 {
-	int mode = kind == VM_FILE_DISK ? O_RDWR : O_RDONLY;
+	int mode = kind == VM_FILE_DISK && !file->readonly ? O_RDWR : O_RDONLY;
 	struct stat st;
 	int fd;
 

@@ -14,7 +14,7 @@
  *	ioctl on /dev/kvm: KVM_CREATE_VM KVM_GET_SUPPORTED_CPUID
  *	    KVM_GET_VCPU_MMAP_SIZE; vmm_open(), vmm_check() and vmm_probe()
  *	    KVM_GET_API_VERSION; vmm_probe() KVM_CHECK_EXTENSION;
- *	    vmm_msr_list() KVM_GET_MSR_INDEX_LIST
+ *	    vm_create() and vmm_msr_list() KVM_GET_MSR_INDEX_LIST
  *	ioctl on the VM: KVM_SET_TSS_ADDR KVM_SET_IDENTITY_MAP_ADDR
  *	    KVM_SET_USER_MEMORY_REGION KVM_CREATE_IRQCHIP KVM_CREATE_PIT2
  *	    KVM_CREATE_VCPU KVM_GET_STATS_FD; vm_open() KVM_GET_CLOCK
@@ -31,7 +31,12 @@
  *	    KVM_GET_XCRS and KVM_CHECK_EXTENSION on the VM,
  *	    for vm_get_chips() KVM_GET_MP_STATE,
  *	    for vcpu_set_debug() and vm_set_capability() KVM_SET_GUEST_DEBUG,
- *	    for vcpu_get_fpu() and vcpu_set_fpu() KVM_GET_XSAVE
+ *	    for vcpu_get_fpu() and vcpu_set_fpu() KVM_GET_XSAVE,
+ *	    for vcpu_get_state() and vm_set_machine() all of these; with them
+ *	    and for vm_get_time() and vm_set_time() KVM_HAS_DEVICE_ATTR
+ *	    KVM_GET_DEVICE_ATTR KVM_SET_DEVICE_ATTR (of a vCPU's TSC),
+ *	    for vm_set_tsc_khz() KVM_GET_TSC_KHZ KVM_SET_TSC_KHZ and, on the VM,
+ *	    KVM_CHECK_EXTENSION
  *	ioctl on the VM: KVM_GET_IRQCHIP KVM_SET_IRQCHIP KVM_SET_PIT2
  *	    KVM_GET_CLOCK KVM_SET_CLOCK; vm_get_chips() KVM_GET_PIT2
  *
@@ -82,8 +87,8 @@ struct memmap_region;
 struct route_table;
 struct vcpu_debugregs;
 struct stats_table;
+struct vcpu_events;
 struct vmm_event;
-struct vmm_pending;
 
 /*
  * Pages that VMX needs for real mode, in the hole below 4 GiB where neither
@@ -137,7 +142,10 @@ void kvm_run_kick(struct vcpu *vcpu);
 int kvm_reset_vcpu(struct vcpu *vcpu);
 int kvm_cpuid_get(int fd, struct cpuid_set *set);
 int kvm_cpuid_set(struct vcpu *vcpu, const struct cpuid_set *set);
-int kvm_vcpu_tsc_khz(struct vcpu *vcpu, uint32_t *khz);
+int kvm_tsc_khz(struct vcpu *vcpu, uint32_t *khz);
+int kvm_tsc_set_khz(struct vcpu *vcpu, uint32_t khz);
+int kvm_tsc_get_offset(struct vcpu *vcpu, uint64_t *offset);
+int kvm_tsc_set_offset(struct vcpu *vcpu, uint64_t offset);
 int kvm_state_get_regs(struct vcpu *vcpu, struct vcpu_regs *regs);
 int kvm_state_set_regs(struct vcpu *vcpu, const struct vcpu_regs *regs);
 int kvm_state_get_sregs(struct vcpu *vcpu, struct vcpu_sregs *sregs);
@@ -164,8 +172,8 @@ int kvm_xstate_get_msrs(
 int kvm_xstate_set_msrs(
     struct vcpu *vcpu, const struct vcpu_msr *msrs, uint32_t count);
 uint32_t kvm_reset_msrs(struct vcpu_msr *msrs, uint32_t max);
-int kvm_event_get_pending(struct vcpu *vcpu, struct vmm_pending *pending);
-int kvm_event_set_pending(struct vcpu *vcpu, const struct vmm_pending *pending);
+int kvm_event_get(struct vcpu *vcpu, struct vcpu_events *events);
+int kvm_event_set(struct vcpu *vcpu, const struct vcpu_events *events);
 size_t kvm_chips_size(struct vm *vm);
 int kvm_chips_get(struct vm *vm, void *chips);
 int kvm_chips_set(

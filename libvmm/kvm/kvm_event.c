@@ -74,27 +74,53 @@ kvm_event_inject(struct vcpu *vcpu, const struct vmm_event *event)
 	return ioctl(fd, KVM_SET_VCPU_EVENTS, &events);
 }
 
-_Static_assert(sizeof(struct kvm_vcpu_events) <= sizeof(struct vmm_pending),
-    "room for pending events");
+/* Member by member, both ways from one list. */
+/* clang-format off */
+#define EVENTS(X) \
+	X(exception_injected, exception.injected) \
+	X(exception_nr, exception.nr) \
+	X(exception_has_error, exception.has_error_code) \
+	X(exception_pending, exception.pending) \
+	X(exception_error, exception.error_code) \
+	X(interrupt_injected, interrupt.injected) \
+	X(interrupt_nr, interrupt.nr) \
+	X(interrupt_soft, interrupt.soft) \
+	X(interrupt_shadow, interrupt.shadow) \
+	X(nmi_injected, nmi.injected) \
+	X(nmi_pending, nmi.pending) \
+	X(nmi_masked, nmi.masked) \
+	X(smm, smi.smm) \
+	X(smi_pending, smi.pending) \
+	X(smm_inside_nmi, smi.smm_inside_nmi) \
+	X(init_latched, smi.latched_init) \
+	X(sipi_vector, sipi_vector)
+/* clang-format on */
 
 int
-kvm_event_get_pending(struct vcpu *vcpu, struct vmm_pending *pending)
+kvm_event_get(struct vcpu *vcpu, struct vcpu_events *events)
 {
-	struct kvm_vcpu_events events;
+	struct kvm_vcpu_events k;
 
-	if (ioctl(kvm_vcpu_fd(vcpu), KVM_GET_VCPU_EVENTS, &events) == -1)
+	if (ioctl(kvm_vcpu_fd(vcpu), KVM_GET_VCPU_EVENTS, &k) == -1)
 		return -1;
-	memcpy(pending, &events, sizeof(events));
+	memset(events, 0, sizeof(*events));
+#define X(ours, theirs) events->ours = k.theirs;
+	EVENTS(X)
+#undef X
 	return 0;
 }
 
 int
-kvm_event_set_pending(struct vcpu *vcpu, const struct vmm_pending *pending)
+kvm_event_set(struct vcpu *vcpu, const struct vcpu_events *events)
 {
-	struct kvm_vcpu_events events;
+	/* What KVM says is valid when it is asked; a SIPI's vector never is. */
+	struct kvm_vcpu_events k = { .flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
+		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM };
 
-	memcpy(&events, pending, sizeof(events));
-	return ioctl(kvm_vcpu_fd(vcpu), KVM_SET_VCPU_EVENTS, &events);
+#define X(ours, theirs) k.theirs = events->ours;
+	EVENTS(X)
+#undef X
+	return ioctl(kvm_vcpu_fd(vcpu), KVM_SET_VCPU_EVENTS, &k);
 }
 
 int

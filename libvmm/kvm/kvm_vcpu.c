@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A vCPU as KVM sees it: its descriptor and shared page, CPUID, TSC.
+ * A vCPU as KVM sees it: its descriptor and shared page, CPUID.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -84,18 +84,6 @@ kvm_vcpu_close(struct vcpu *vcpu, bool close_fd)
 	if (close_fd)
 		close(kc->fd);
 	free(kc);
-}
-
-int
-kvm_vcpu_tsc_khz(struct vcpu *vcpu, uint32_t *khz)
-{
-	int n = ioctl(kvm_vcpu_fd(vcpu), KVM_GET_TSC_KHZ, 0);
-
-	/* EIO: the host's TSC is unstable, its frequency unknown. */
-	if (n == -1 && errno != EIO)
-		return -1;
-	*khz = n > 0 ? (uint32_t)n : 0;
-	return 0;
 }
 
 int

@@ -2,8 +2,9 @@
 /*
  * How fast state streams are written and read: memory of a VM that was touched
  * all over, to /dev/null, and through a pipe into another process that puts it
- * into memory of its own.  Prints MB/s, and beside it the same through the pipe
- * without a stream, which is what the host can do at most.  No peer, no bar.
+ * into memory of its own, which is fresh.  Prints MB/s, and beside it the same
+ * through the pipe without a stream, which is what the host can do at most.  No
+ * peer, no bar.
  *
  * Usage: bench_state [MiB]
  */
@@ -17,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "image/state_memory.h"
 #include "image/state_read.h"
 #include "state_sample.h"
 
@@ -26,6 +26,8 @@
 
 static uint8_t *guest, *other;
 static size_t size;
+static int guest_fd, other_fd;
+static bool use_backing = true;
 
 static double
 now(void)
@@ -36,12 +38,16 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* As guest memory is made. */
 static uint8_t *
-map(void)
+map(int *fd)
 {
-	uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p;
 
+	*fd = memfd_create("memory", MFD_CLOEXEC);
+	if (*fd == -1 || ftruncate(*fd, (off_t)size) == -1)
+		err(1, "memfd");
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (p == MAP_FAILED)
 		err(1, "mmap");
 	return p;
@@ -82,29 +88,38 @@ write_stream(int fd, uint32_t flags, struct state_packer *packer)
 	state_writer_free(w);
 }
 
+static uint8_t *
+place(void *arg, uint64_t gpa, uint32_t pages)
+{
+	(void)arg;
+	return gpa <= size && pages <= (size - gpa) / STATE_PAGE ? other + gpa
+								 : NULL;
+}
+
+static int
+backing(void *arg, uint64_t gpa, uint64_t *offset)
+{
+	(void)arg;
+	*offset = gpa;
+	return other_fd;
+}
+
 static void
 read_stream(int fd)
 {
 	struct state_reader *r = state_reader_new(state_get_fd, &fd);
-	struct state_unpacker *u = state_unpacker_new();
-	uint8_t *scratch = malloc((size_t)STATE_PAGES_MAX * STATE_PAGE);
 	struct state_section s;
-	struct state_memory m;
-	const char *why;
 	int n;
 
+	if (r == NULL || state_reader_place(r, place, NULL, size) == -1)
+		err(1, "read");
+	if (use_backing)
+		state_reader_backing(r, backing);
 	while ((n = state_next(r, &s)) == 1)
-		if (s.head.type == STATE_MEMORY &&
-		    (state_memory_decode(&m, s.payload, (size_t)s.head.length,
-			 s.offset + STATE_HEADER, &why) == -1 ||
-			state_memory_apply(&m, other + m.gpa, u, scratch) ==
-			    -1))
-			errx(1, "read: bad memory");
+		;
 	if (n == -1)
 		errx(1, "read: %s", state_reader_error(r));
 	state_reader_free(r);
-	state_unpacker_free(u);
-	free(scratch);
 }
 
 static void
@@ -123,7 +138,7 @@ static void
 read_plain(int fd)
 {
 	for (size_t at = 0; at < size; at += PART)
-		if (state_get_fd(&fd, other + at, PART) != (ssize_t)PART)
+		if (state_read_fd(fd, other + at, PART) != (ssize_t)PART)
 			err(1, "read");
 }
 
@@ -175,6 +190,7 @@ by_pipe(const char *what, bool plain, uint32_t flags, int level)
 	double since, reader = cpu(RUSAGE_SELF), writer = cpu(RUSAGE_CHILDREN);
 	pid_t pid;
 
+	other = map(&other_fd);
 	if (pipe2(p, O_CLOEXEC) == -1)
 		err(1, "pipe");
 	fcntl(p[1], F_SETPIPE_SZ, PIPE_SIZE);
@@ -206,7 +222,8 @@ by_pipe(const char *what, bool plain, uint32_t flags, int level)
 	fflush(stdout);
 	if (memcmp(guest, other, size) != 0)
 		errx(1, "what was read is not what was written");
-	memset(other, 0, size);
+	munmap(other, size);
+	close(other_fd);
 }
 
 int
@@ -215,9 +232,7 @@ main(int argc, char *argv[])
 	struct state_packer *packer;
 
 	size = (argc > 1 ? strtoul(argv[1], NULL, 10) : 1024) << 20;
-	guest = map();
-	other = map();
-	memset(other, 0, size);
+	guest = map(&guest_fd);
 	fill();
 	to_null("to /dev/null, copied (a running guest)", 0, NULL);
 	to_null(
@@ -228,6 +243,9 @@ main(int argc, char *argv[])
 	by_pipe("pipe, no stream", true, 0, 0);
 	by_pipe("pipe, copied", false, 0, 0);
 	by_pipe("pipe, in place", false, STATE_RANGE_STILL, 0);
+	use_backing = false;
+	by_pipe("pipe, copied, into the mapping", false, 0, 0);
+	use_backing = true;
 	by_pipe("pipe, zstd 1, two threads", false, 0, 1);
 	return 0;
 }

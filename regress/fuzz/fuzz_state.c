@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A state stream of a stranger.  Reaches state_read.c, state_head.c,
- * state_config.c, state_memory.c, state_zstd.c and state_crc.c.
+ * A state stream of a stranger.  Reaches state_read.c, state_pages.c,
+ * state_index.c, state_head.c, state_config.c, state_memory.c, state_zstd.c and
+ * state_crc.c.
  *
- * The first byte says how the rest is taken: 'S' as a stream; 'C' as the
+ * The first byte says how the rest is taken: 'S' as a stream, whose memory is
+ * taken as payloads, put into guest memory, and found in its file; 'C' as the
  * payload of CONFIG and 'M' as that of MEMORY, whose head gets the right
  * checksum; 'P' as sections, each a type (1 byte), version (1), flags (1),
  * length (2) and payload, put together with right checksums.
  */
+#include <sys/mman.h>
+
 #include <stdint.h>
+#include <unistd.h>
 
 #include "image/state_crc.h"
+#include "image/state_index.h"
 #include "image/state_memory.h"
 #include "image/state_read.h"
 #include "image/state_wire.h"
@@ -19,8 +25,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct state_unpacker *unpacker;
-static uint8_t guest[STATE_PAGES_MAX * STATE_PAGE];
+static uint8_t *guest; /* a memfd of GUEST bytes */
+static int guest_fd;
 static uint8_t scratch[STATE_PAGES_MAX * STATE_PAGE];
+#define GUEST ((size_t)STATE_PAGES_MAX * STATE_PAGE)
 
 /* What is taken is written as it was. */
 static void
@@ -50,31 +58,110 @@ take_memory(const uint8_t *payload, size_t len, uint64_t offset)
 	(void)state_memory_apply(&m, guest, unpacker, scratch);
 }
 
+/* A VM whose memory is where the sample's is and at the very top. */
+static uint8_t *
+place(void *arg, uint64_t gpa, uint32_t pages)
+{
+	uint64_t len = (uint64_t)pages * STATE_PAGE;
+
+	(void)arg;
+	if (pages == 0 || pages > STATE_PAGES_MAX)
+		abort();
+	if (gpa > STATE_GPA_MAX - len)
+		abort();
+	if (gpa >= STATE_GPA_MAX - GUEST)
+		return guest + (gpa - (STATE_GPA_MAX - GUEST));
+	return gpa < GUEST && len <= GUEST - gpa ? guest + gpa : NULL;
+}
+
+static int
+backing(void *arg, uint64_t gpa, uint64_t *offset)
+{
+	(void)arg;
+	*offset = gpa % GUEST;
+	return guest_fd;
+}
+
+static int
+found(void *arg, const struct state_memory *m, uint64_t offset)
+{
+	uint64_t at;
+
+	if (m->data != NULL)
+		abort();
+	if (state_index_add(arg, m, offset) == -1)
+		return -1;
+	if (state_index_run(arg, m->gpa, STATE_PAGES_MAX, &at) == 0 ||
+	    at % STATE_PAGE != 0)
+		abort();
+	return 0;
+}
+
+enum how { AS_PAYLOADS, PLACED, BACKED, FOUND };
+
+static void
+take_section(const struct state_section *s, enum how how)
+{
+	size_t n = (size_t)s->head.length;
+
+	if ((s->memory != NULL) !=
+	    (how != AS_PAYLOADS && s->head.type == STATE_MEMORY))
+		abort();
+	if (s->payload != NULL && s->head.type == STATE_CONFIG)
+		take_config(s->payload, n);
+	else if (s->payload != NULL && s->head.type == STATE_MEMORY)
+		take_memory(s->payload, n, s->offset + STATE_HEADER);
+}
+
+/* Whether it was right to the end. */
+static bool
+take_stream_so(struct state_bytes *from, enum how how)
+{
+	struct state_index *ix = state_index_new(GUEST);
+	struct state_reader *r = state_reader_new(sample_get, from);
+	struct state_section s;
+	int n;
+
+	if (r == NULL || ix == NULL)
+		abort();
+	from->at = 0;
+	if ((how == PLACED || how == BACKED) &&
+	    state_reader_place(r, place, NULL, GUEST / 2) == -1)
+		abort();
+	if (how == BACKED)
+		state_reader_backing(r, backing);
+	if (how == FOUND &&
+	    state_reader_find(r, sample_skip, 0, found, ix) == -1)
+		abort();
+	while ((n = state_next(r, &s)) == 1)
+		take_section(&s, how);
+	if (state_reader_offset(r) > from->len ||
+	    (n == -1) != (*state_reader_error(r) != '\0'))
+		abort();
+	state_reader_free(r);
+	state_index_free(ix);
+	return n == 0;
+}
+
 static void
 take_stream(const uint8_t *bytes, size_t len)
 {
 	struct state_bytes from = { .len = len, .size = len };
-	struct state_section s;
-	struct state_reader *r;
+	bool right;
 
 	/* An allocation of its very size: a read past its end is found. */
 	if ((from.bytes = malloc(len > 0 ? len : 1)) == NULL)
 		abort();
 	if (len > 0)
 		memcpy(from.bytes, bytes, len);
-	if ((r = state_reader_new(sample_get, &from)) == NULL)
+	right = take_stream_so(&from, AS_PAYLOADS);
+	/* Who places pages is no less strict. */
+	if (take_stream_so(&from, PLACED)) {
+		if (!right || !take_stream_so(&from, BACKED))
+			abort();
+	} else if (take_stream_so(&from, BACKED))
 		abort();
-	while (state_next(r, &s) == 1) {
-		size_t n = (size_t)s.head.length;
-
-		if (s.payload != NULL && s.head.type == STATE_CONFIG)
-			take_config(s.payload, n);
-		else if (s.payload != NULL && s.head.type == STATE_MEMORY)
-			take_memory(s.payload, n, s.offset + STATE_HEADER);
-	}
-	if (state_reader_offset(r) > len)
-		abort();
-	state_reader_free(r);
+	take_stream_so(&from, FOUND);
 	sample_free(&from);
 }
 
@@ -124,11 +211,25 @@ take_summed_memory(const uint8_t *bytes, size_t len)
 	free(payload);
 }
 
+static void
+begin(void)
+{
+	unpacker = state_unpacker_new();
+	guest_fd = memfd_create("guest", MFD_CLOEXEC);
+	if (unpacker == NULL || guest_fd == -1 ||
+	    ftruncate(guest_fd, (off_t)GUEST) == -1)
+		abort();
+	guest =
+	    mmap(NULL, GUEST, PROT_READ | PROT_WRITE, MAP_SHARED, guest_fd, 0);
+	if (guest == MAP_FAILED)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (unpacker == NULL && (unpacker = state_unpacker_new()) == NULL)
-		abort();
+	if (unpacker == NULL)
+		begin();
 	if (size == 0)
 		return 0;
 	switch (*data) {

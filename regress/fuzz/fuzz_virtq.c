@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Virtqueues: 8 KiB of guest memory with rings in it, popped, given back,
- * pushed.  Reaches dev/virtq.c.  No buffer may be outside guest memory.
+ * pushed, with a log of what was written.  Reaches dev/virtq.c.  No buffer may
+ * be outside guest memory, nothing noted beyond it.
  */
 #include "dev/virtq.h"
 
@@ -10,6 +11,7 @@
 
 #define GPA 0x1000ULL
 #define SIZE 0x2000U
+#define LOG_BITS ((1ULL << SIZE / DEV_LOG_PAGE) - 1)
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -35,13 +37,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct virtq_chain c;
 	uint8_t *mem = aligned_alloc(4096, SIZE), buf[64];
-	struct guestmem gm = { .count = 1, .region = { { GPA, SIZE, mem } } };
+	uint64_t *log = calloc((SIZE / DEV_LOG_PAGE + 63) / 64, 8);
+	struct guestmem gm = { .count = 1,
+		.region = { { .gpa = GPA, .len = SIZE, .base = mem } },
+		.log = log };
 	struct msg_dev_queue m = {
 		.desc = GPA, .driver = GPA + 0x800, .device = GPA + 0xc00
 	};
 	struct virtq vq;
 
-	if (mem == NULL || size < 2) {
+	if (mem == NULL || log == NULL || size < 2) {
+		free(log);
 		free(mem);
 		return 0;
 	}
@@ -61,12 +67,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			/* The rings are within reach of the buffers. */
 			virtq_copy_in(
 			    c.iov + c.nout, c.nin, 0, data, size % 64);
+			virtq_wrote(&vq, &c, c.in_len - i % 3);
 			if (i % 3 == 0)
 				virtq_publish(&vq);
 		}
 		virtq_enable_notify(&vq);
 		virtq_disable_notify(&vq);
 	}
+	if ((log[0] & ~LOG_BITS) != 0)
+		abort();
+	free(log);
 	free(mem);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "pci/bus.h"
 #include "role/board.h"
 #include "role/hold.h"
+#include "role/throttle.h"
 #include "role/vcpus.h"
 
 #define CPUS 2
@@ -380,6 +381,107 @@ several_hold_it(void)
 	close(board.timer_fd);
 }
 
+/* --- slowed down --------------------------------------------------------- */
+
+/* Processor time of the threads, which hardly work but for the guest. */
+static uint64_t
+threads_ns(void)
+{
+	uint64_t ns = 0;
+
+	for (unsigned int i = 0; i < CPUS; i++) {
+		struct timespec ts;
+		clockid_t clock;
+
+		if (pthread_getcpuclockid(vcpus.thread[i], &clock) != 0 ||
+		    clock_gettime(clock, &ts) == -1)
+			return 0;
+		ns += (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	}
+	return ns;
+}
+
+#define SHARE_MS 600
+
+/* Percent of the time that the vCPUs ran, at most: others work here, too. */
+static unsigned int
+ran_percent(void)
+{
+	uint64_t host = host_ns(), threads = threads_ns();
+
+	usleep(SHARE_MS * 1000);
+	return (unsigned int)((threads_ns() - threads) * 100 / CPUS /
+	    (host_ns() - host));
+}
+
+static void
+stands_its_share(void)
+{
+	static const unsigned int percents[] = { 30, 60, 90, 99 };
+
+	for (unsigned int i = 0; i < sizeof(percents) / sizeof(percents[0]);
+	     i++) {
+		unsigned int ran;
+
+		vcpus_throttle(&vcpus, percents[i]);
+		usleep(1000);
+		ran = ran_percent();
+		/* What is too much: the way in and out of each turn. */
+		if (!CHECK(ran <= 100 - percents[i] + 10))
+			printf("# ran %u%% of the time, throttled by %u%%\n",
+			    ran, percents[i]);
+		/* None has been forgotten. */
+		let_run(2);
+	}
+}
+
+/* The longest turn stands for 99 ms. */
+static void
+held_while_it_stands(void)
+{
+	uint64_t longest = 0, sum = 0;
+
+	vcpus_throttle(&vcpus, THROTTLE_MAX);
+	for (unsigned int i = 0; i < 20; i++) {
+		uint64_t begin, took;
+
+		vcpus_resume(&vcpus, false);
+		usleep(7000 + 1000 * i);
+		begin = host_ns();
+		hold(false);
+		took = host_ns() - begin;
+		longest = took > longest ? took : longest;
+		sum += took;
+	}
+	CHECK(!ended);
+	CHECK(registers_are_sane());
+	if (!CHECK(sum / 20 < 10000000))
+		printf("# %llu us on average, %llu us at most\n",
+		    (unsigned long long)sum / 20000,
+		    (unsigned long long)longest / 1000);
+	vcpus_resume(&vcpus, false);
+}
+
+static void
+slowed_down(void)
+{
+	unsigned long before;
+	uint64_t begin;
+
+	GUEST_NEEDS_KVM();
+	stands_its_share();
+	held_while_it_stands();
+	/* The end of it is not waited for until the next turn. */
+	let_run(1);
+	before = counted();
+	begin = host_ns();
+	vcpus_throttle(&vcpus, 0);
+	while (counted() == before)
+		usleep(100);
+	CHECK(host_ns() - begin < 50000000);
+	let_run(10);
+}
+
 static void
 ends_by_a_triple_fault(void)
 {
@@ -411,6 +513,7 @@ main(void)
 	alarm(LIMIT_S);
 	TEST(holds_and_goes_on);
 	TEST(several_hold_it);
+	TEST(slowed_down);
 	TEST(ends_by_a_triple_fault);
 	return CHECK_EXIT();
 }

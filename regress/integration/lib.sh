@@ -102,7 +102,7 @@ background()
 cleanup()
 {
 	if [ "$failed" -ne 0 ]; then
-		for log in "$work"/vmd.log "$work"/console.*; do
+		for log in "$work"/vmd.log* "$work"/console.*; do
 			[ -e "$log" ] || continue
 			echo "# --- $(basename "$log")"
 			tail -n 40 "$log" | tr -d '\r' | sed 's/^/# /'
@@ -236,6 +236,24 @@ guest_up()
 {
 	[ -e "$work/console.$1" ] || console_open "$1"
 	console_within "$boot_limit" "$1" '^guest: waiting' "${2:-1}"
+}
+
+# --- the generation ID -----------------------------------------------------
+# For guests with the standard kernel ($kernels/std): the cloud one has no
+# driver.  genid_bound NAME: the guest's kernel has found its generation ID.
+# shellcheck disable=SC2016  # for the guest's shell
+genid_bound()
+{
+	type_line "$1" 'run say genid driver $(basename $(readlink /sys/bus/acpi/devices/VMDG0001:00/driver))'
+	console_within 20 "$1" '^guest: genid driver vmgenid$'
+}
+
+# genid_reseeds NAME TIMES: how often it has been told that it is a copy.
+# shellcheck disable=SC2016
+genid_reseeds()
+{
+	type_line "$1" 'run say genid reseeds $(dmesg | grep -c "crng reseeded due to virtual machine fork")'
+	console_within 20 "$1" "^guest: genid reseeds $2\$"
 }
 
 # --- processes -------------------------------------------------------------

@@ -39,7 +39,7 @@ static struct driver {
 	uint8_t *mem;
 	struct msg_link link;
 	bool hello, gone;
-	unsigned int stopped, reset_done, broken;
+	unsigned int stopped, reset_done, broken, logging;
 	struct msg_dev_stopped at; /* where queues stood when it stopped */
 	uint64_t offered;
 	uint32_t virtio_id, queues;
@@ -86,6 +86,14 @@ driver_on_reset_done(void *arg, struct msg *m)
 }
 
 static inline void
+driver_on_log(void *arg, struct msg *m)
+{
+	(void)arg;
+	(void)m;
+	drv.logging++;
+}
+
+static inline void
 driver_on_broken(void *arg, struct msg *m)
 {
 	(void)arg;
@@ -107,6 +115,7 @@ static const msg_handler driver_handlers[MSG__COUNT] = {
 	[MSG_DEV_STOPPED] = driver_on_stopped,
 	[MSG_DEV_RESET_DONE] = driver_on_reset_done,
 	[MSG_DEV_BROKEN] = driver_on_broken,
+	[MSG_DEV_LOG_ON] = driver_on_log,
 };
 
 /* A link to a new device process: its end; -1 when something is missing. */

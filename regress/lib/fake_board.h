@@ -11,6 +11,7 @@
 
 #include "chip/console.h"
 #include "chip/fwcfg.h"
+#include "chip/genid.h"
 #include "chip/legacy.h"
 #include "chip/pm.h"
 #include "chip/rtc.h"
@@ -94,6 +95,7 @@ fake_board_init(struct fake_board *f, uint64_t now)
 	b->rtc = rtc_new(&f->pc.machine);
 	b->uart = uart_new(&f->pc.machine, &host);
 	b->pm = pm_new(&f->pc.machine);
+	b->genid = genid_new(&f->pc.machine, b->pm, true);
 	b->fwcfg = fwcfg_new(&f->pc.machine);
 	b->vmcoreinfo = vmcoreinfo_new(&f->pc.machine, b->fwcfg);
 	b->legacy = legacy_new(&f->pc.machine, NULL, NULL);
@@ -114,6 +116,7 @@ fake_board_fini(struct fake_board *f)
 	legacy_free(b->legacy);
 	fwcfg_free(b->fwcfg);
 	vmcoreinfo_free(b->vmcoreinfo);
+	genid_free(b->genid);
 	pm_free(b->pm);
 	uart_free(b->uart);
 	rtc_free(b->rtc);

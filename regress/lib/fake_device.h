@@ -37,7 +37,10 @@ static uint64_t table; /* of MSI-X */
 
 static struct {
 	struct msg_link link;
-	unsigned int memory, features, queue, call, start, stop, reset;
+	unsigned int faults, memory, features, queue, call, start, stop, reset;
+	unsigned int log, log_end, announce;
+	uint64_t log_pages; /* of the last log */
+	unsigned int log_queues; /* told of before it */
 	uint64_t accepted;
 	struct msg_dev_queue last_queue;
 	int kick[4], irq[4];
@@ -52,6 +55,14 @@ on_memory(void *arg, struct msg *m)
 	(void)arg;
 	proc.memory +=
 	    p->count == 1 && p->region[0].len == 0x10000 && m->fd != -1;
+}
+
+/* Before the memory, or it is too late. */
+static inline void
+on_faults(void *arg, struct msg *m)
+{
+	(void)arg;
+	proc.faults += m->fd != -1 && proc.memory == 0;
 }
 
 static inline void
@@ -105,7 +116,33 @@ on_reset(void *arg, struct msg *m)
 	proc.reset++;
 }
 
+static inline void
+on_log(void *arg, struct msg *m)
+{
+	(void)arg;
+	proc.log++;
+	proc.log_pages = ((const struct msg_dev_log *)m->payload)->pages;
+	proc.log_queues = proc.queue;
+}
+
+static inline void
+on_log_end(void *arg, struct msg *m)
+{
+	(void)arg;
+	(void)m;
+	proc.log_end++;
+}
+
+static inline void
+on_announce(void *arg, struct msg *m)
+{
+	(void)arg;
+	(void)m;
+	proc.announce++;
+}
+
 static const msg_handler proc_handlers[MSG__COUNT] = {
+	[MSG_DEV_FAULTS] = on_faults,
 	[MSG_DEV_MEMORY] = on_memory,
 	[MSG_DEV_FEATURES] = on_features,
 	[MSG_DEV_QUEUE] = on_queue,
@@ -113,6 +150,9 @@ static const msg_handler proc_handlers[MSG__COUNT] = {
 	[MSG_DEV_START] = on_start,
 	[MSG_DEV_STOP] = on_stop,
 	[MSG_DEV_RESET] = on_reset,
+	[MSG_DEV_LOG] = on_log,
+	[MSG_DEV_LOG_END] = on_log_end,
+	[MSG_DEV_ANNOUNCE] = on_announce,
 };
 
 static inline void
@@ -127,7 +167,9 @@ proc_gone(void *arg, const char *why)
  * -------------------------------------------------------------- */
 
 static struct {
-	unsigned int ready, broken, gone, stopped;
+	unsigned int faults, no_faults;
+	uint64_t faults_base;
+	unsigned int ready, broken, gone, stopped, logging;
 	char why[64];
 } seen;
 
@@ -156,9 +198,34 @@ on_stopped(void *arg, struct virtio_device *v)
 	seen.stopped++;
 }
 
-static const struct virtio_events events = {
-	.ready = on_ready, .broken = on_broken, .stopped = on_stopped
-};
+static inline void
+on_device_faults(
+    void *arg, struct virtio_device *v, int fd, const struct msg_dev_faults *m)
+{
+	(void)arg;
+	(void)v;
+	if (fd == -1) {
+		seen.no_faults++;
+		return;
+	}
+	seen.faults++;
+	seen.faults_base = m->base[0];
+	close(fd);
+}
+
+static inline void
+on_logging(void *arg, struct virtio_device *v)
+{
+	(void)arg;
+	(void)v;
+	seen.logging++;
+}
+
+static const struct virtio_events events = { .ready = on_ready,
+	.broken = on_broken,
+	.stopped = on_stopped,
+	.faults = on_device_faults,
+	.logging = on_logging };
 
 static inline void
 pump(void)
@@ -174,10 +241,11 @@ pump(void)
 static inline void
 hello(uint64_t features)
 {
+	const struct virtio_class *class = virtio_get_class(dev);
 	struct msg_dev_hello m = { .features = features,
-		.virtio_id = 2,
-		.queues = 1,
-		.queue_size = 128 };
+		.virtio_id = class->virtio_id,
+		.queues = class->queues,
+		.queue_size = class->queue_size };
 
 	msg_send(
 	    &proc.link, MSG_DEV_HELLO, 0, -1, &m, sizeof(m), "\1\2\3\4\5", 5);
@@ -214,15 +282,14 @@ spawn(void)
 }
 
 static inline bool
-setup(void)
+setup_kind(enum device_kind kind)
 {
 	memset(&seen, 0, sizeof(seen));
 	pci = fake_pci();
 	memory.fd = memfd_create("guest", MFD_CLOEXEC);
 	memory.map.count = 1;
 	memory.map.region[0].len = 0x10000;
-	dev =
-	    virtio_new(pci, virtio_class_get(DEVICE_BLK), 0, &memory, &events);
+	dev = virtio_new(pci, virtio_class_get(kind), 0, &memory, &events);
 	if (dev == NULL || !spawn())
 		return false;
 	hello(V1 | 1ULL << 28 | 0x244);
@@ -230,6 +297,12 @@ setup(void)
 	base = (uint16_t)(fake_config_in(SLOT, 0x10, 4) & ~3U);
 	table = fake_config_in(SLOT, 0x14, 4);
 	return seen.ready == 1;
+}
+
+static inline bool
+setup(void)
+{
+	return setup_kind(DEVICE_BLK);
 }
 
 static inline void

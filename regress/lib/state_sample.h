@@ -6,6 +6,7 @@
 #ifndef STATE_SAMPLE_H
 #define STATE_SAMPLE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,16 +46,33 @@ sample_put(void *arg, struct iovec *iov, int count)
 }
 
 static inline ssize_t
-sample_get(void *arg, void *bytes, size_t len)
+sample_get(void *arg, struct iovec *iov, int count)
+{
+	struct state_bytes *b = arg;
+	size_t done = 0, len;
+
+	for (int i = 0; i < count; i++, done += len) {
+		len = iov[i].iov_len;
+		if (len > b->len - b->at)
+			len = b->len - b->at;
+		if (len > 0)
+			memcpy(iov[i].iov_base, b->bytes + b->at, len);
+		b->at += len;
+	}
+	return (ssize_t)done;
+}
+
+static inline int
+sample_skip(void *arg, uint64_t len)
 {
 	struct state_bytes *b = arg;
 
-	if (len > b->len - b->at)
-		len = b->len - b->at;
-	if (len > 0)
-		memcpy(bytes, b->bytes + b->at, len);
+	if (len > b->len - b->at) {
+		errno = ENODATA;
+		return -1;
+	}
 	b->at += len;
-	return (ssize_t)len;
+	return 0;
 }
 
 static inline void

@@ -71,6 +71,9 @@ check_tree(const uint8_t *rsdp, const uint8_t *tables, uint32_t length,
 	CHECK_EQ(le32_get(fadt + 56), 0x600);
 	CHECK_EQ(le64_get(fadt + 116 + 4), 0x60c);
 	CHECK_EQ(le16_get(fadt + 109) & 0x2, 0); /* no 8042 */
+	CHECK_EQ(le32_get(fadt + 80), 0x60e); /* GPE0 */
+	CHECK_EQ(fadt[92], 2);
+	CHECK_EQ(le64_get(fadt + 220 + 4), 0x60e);
 }
 
 static void
@@ -80,7 +83,7 @@ test_placed(void)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		acpi_build(&acpi, cpus[i]);
+		acpi_build(&acpi, cpus[i], LAYOUT_GENID);
 		CHECK(acpi.length <= ACPI_TABLES_MAX);
 		CHECK(acpi.npointers <= ACPI_POINTERS_MAX);
 		CHECK(acpi.nsums <= ACPI_SUMS_MAX);
@@ -100,7 +103,7 @@ test_linker_script(void)
 	size_t at, len;
 	unsigned int allocated = 0;
 
-	acpi_build(&acpi, 3);
+	acpi_build(&acpi, 3, LAYOUT_GENID);
 	len = acpi_loader_script(&acpi, script);
 	CHECK(len <= sizeof(script) && len % ACPI_LOADER_ENTRY == 0);
 	memcpy(tables, acpi.tables, sizeof(tables));
@@ -161,7 +164,7 @@ test_iasl(void)
 	if (system("iasl -v >/dev/null 2>&1") != 0)
 		SKIP("iasl is not installed");
 	REQUIRE(mkdtemp(dir) != NULL);
-	acpi_build(&acpi, 2);
+	acpi_build(&acpi, 2, LAYOUT_GENID);
 	acpi_place(&acpi, LAYOUT_ACPI);
 	for (i = 0; i < 5; i++) {
 		char signature[5] = { 0 };
@@ -189,8 +192,41 @@ test_iasl(void)
 	CHECK(run(
 	    dir, "apic", "test $(grep -c 'Processor Local APIC' $n.dsl) = 2"));
 	CHECK(run(dir, "dsdt", "grep -q _S5 $n.dsl"));
+	CHECK(run(dir, "facp", "grep -q 'GPE0 Block Length : 02' $n.dsl"));
+	CHECK(run(dir, "dsdt",
+	    "grep -q 'Name (GIDA, 0x000EF000)' $n.dsl && "
+	    "grep -A3 'Device .*GENI)' $n.dsl | grep -q VMDG0001 && "
+	    "grep -A4 'Device .*GENI)' $n.dsl | "
+	    "grep -q '_CID, \"VM_Gen_Counter\"' && "
+	    "grep -A4 'Method (_E05' $n.dsl | grep -q 'GENI, 0x80'"));
 	CHECK(run(dir, "x", "rm -f ./*.dat ./*.dsl ./*.aml ./*.out ./*.hex"));
 	CHECK_EQ(rmdir(dir), 0);
+}
+
+/* The address is the value of a name, and nothing else changes. */
+static void
+test_genid(void)
+{
+	static const uint8_t name[] = { 8, 'G', 'I', 'D', 'A', 0x0c };
+	static struct acpi_tables other;
+	unsigned int found = 0, differ = 0;
+
+	acpi_build(&acpi, 1, 0xbffff000);
+	acpi_build(&other, 1, 0);
+	CHECK_EQ(acpi.length, other.length);
+	for (uint32_t at = 0; at + 10 < acpi.length; at++) {
+		differ += acpi.tables[at] != other.tables[at];
+		if (memcmp(acpi.tables + at, name, sizeof(name)) != 0)
+			continue;
+		found++;
+		CHECK_EQ(le32_get(acpi.tables + at + 6), 0xbffff000);
+		CHECK_EQ(le32_get(other.tables + at + 6), 0);
+	}
+	CHECK_EQ(found, 1);
+	CHECK_EQ(differ, 3);
+	CHECK(memcmp(acpi.tables + 64, "DSDT", 4) == 0);
+	acpi_place(&acpi, LAYOUT_ACPI);
+	CHECK_EQ(sum(acpi.tables + 64, le32_get(acpi.tables + 68)), 0);
 }
 
 /* The bytes of dsdt.asl repeat what layout.h says. */
@@ -211,8 +247,9 @@ test_dsdt_numbers(void)
 	};
 	unsigned int i;
 	bool window = false;
+	char event[8];
 
-	acpi_build(&acpi, 1);
+	acpi_build(&acpi, 1, LAYOUT_GENID);
 	REQUIRE(memcmp(aml, "DSDT", 4) == 0 && len > 100);
 	for (at = 36; at + 12 < len; at++) {
 		const uint8_t *p = aml + at;
@@ -235,6 +272,11 @@ test_dsdt_numbers(void)
 			    le16_get(p + 2) == expected[i].port &&
 			    p[7] == expected[i].size;
 	}
+	/* The event's method: its number is its name. */
+	snprintf(event, sizeof(event), "_E%02X", LAYOUT_GENID_GPE);
+	for (at = 36; at + 8 < len && memcmp(aml + at, event, 4) != 0; at++)
+		;
+	CHECK(at + 8 < len);
 	CHECK_EQ(slots, LAYOUT_PCI_SLOTS - 1);
 	CHECK_EQ(ports, 4);
 	CHECK(window);
@@ -252,6 +294,7 @@ main(void)
 	TEST(test_placed);
 	TEST(test_linker_script);
 	TEST(test_dsdt_numbers);
+	TEST(test_genid);
 	TEST(test_iasl);
 	return CHECK_EXIT();
 }

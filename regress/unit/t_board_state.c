@@ -102,8 +102,8 @@ static void
 every_part_has_a_record(void)
 {
 	static const char *const names[] = { "clock", "rtc", "uart", "pm",
-		"fwcfg", "vmcoreinfo", "legacy", "console", "pci", "rng0",
-		"net0", "blk0" };
+		"genid", "fwcfg", "vmcoreinfo", "legacy", "console", "pci",
+		"rng0", "net0", "blk0" };
 	size_t last = 0;
 
 	setup();

@@ -328,6 +328,37 @@ pm_button_is_taken_along(void)
 }
 
 static void
+pm_events_are_taken_along(void)
+{
+	setup();
+	pc_outb(&from.pc, PM + 15, 0x20);
+	pm_event(from.pm, 5);
+	pm_event(from.pm, 0);
+	MOVE(pm);
+	CHECK(to.pc.level[SCI]);
+	CHECK_EQ(pc_inw(&to.pc, PM + 14), 0x2021);
+	pc_outb(&to.pc, PM + 14, 0x20);
+	CHECK(!to.pc.level[SCI]);
+	teardown();
+}
+
+/* Version 1 had no general-purpose events. */
+static void
+pm_takes_version_1(void)
+{
+	setup();
+	pc_outw(&from.pc, PM + 2, 0x0100);
+	REQUIRE(state_take(STATE_CHIP(pm, from.pm), &saved));
+	saved.bytes[0] = 1;
+	saved.len -= 2;
+	CHECK_EQ(
+	    state_give(STATE_CHIP(pm, to.pm), &saved, saved.len, false), 0);
+	CHECK_EQ(pc_inw(&to.pc, PM + 2), 0x0100);
+	CHECK_EQ(pc_inw(&to.pc, PM + 14), 0);
+	teardown();
+}
+
+static void
 pm_refuses_nonsense(void)
 {
 	setup();
@@ -470,6 +501,8 @@ main(void)
 	TEST(uart_refuses_nonsense);
 	TEST(pm_goes_on);
 	TEST(pm_button_is_taken_along);
+	TEST(pm_events_are_taken_along);
+	TEST(pm_takes_version_1);
 	TEST(pm_refuses_nonsense);
 	TEST(fwcfg_goes_on);
 	TEST(fwcfg_refuses_nonsense);

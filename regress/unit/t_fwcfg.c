@@ -111,10 +111,14 @@ static void
 test_files(void)
 {
 	setup();
-	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(open_file("etc/e820"), 40);
 	CHECK_EQ(data(8), 0);
-	CHECK_EQ(data(8), RAM);
+	CHECK_EQ(data(8), RAM - 0x1000);
 	CHECK_EQ(data(4), 1);
+	/* The generation ID's page. */
+	CHECK_EQ(data(8), RAM - 0x1000);
+	CHECK_EQ(data(8), 0x1000);
+	CHECK_EQ(data(4), 2);
 	CHECK_EQ(open_file("etc/sercon-port"), 2);
 	CHECK_EQ(data(2), 0x3f8);
 	CHECK_EQ(open_file("etc/show-boot-menu"), 2);
@@ -202,6 +206,37 @@ test_dma(void)
 	/* Select and read in one. */
 	CHECK_EQ(dma(0x1000, DMA_SELECT | DMA_READ, 4, 0x2000), 0);
 	CHECK(memcmp(pc.ram + 0x2000, "QEMU", 4) == 0);
+	teardown();
+}
+
+static struct {
+	unsigned int calls;
+	uint64_t gpa[4], len[4];
+} noted;
+
+static void
+note_wrote(void *arg, uint64_t gpa, uint64_t len)
+{
+	CHECK(arg == &pc);
+	noted.gpa[noted.calls % 4] = gpa;
+	noted.len[noted.calls++ % 4] = len;
+}
+
+/* Whoever copies the memory while the guest runs is told. */
+static void
+test_dma_is_noted(void)
+{
+	setup();
+	memset(&noted, 0, sizeof(noted));
+	pc.machine.wrote = note_wrote;
+	CHECK_EQ(dma(0x1000, DMA_SELECT | DMA_READ, 0x3000, 0x5008), 0);
+	CHECK_EQ(noted.calls, 2);
+	CHECK(noted.gpa[0] == 0x5008 && noted.len[0] == 0x3000);
+	CHECK(noted.gpa[1] == 0x1000 && noted.len[1] == 4);
+	/* Only the answer. */
+	CHECK_EQ(dma(0x1000, DMA_READ, 4, RAM - 3), DMA_ERROR);
+	CHECK_EQ(noted.calls, 3);
+	CHECK(noted.gpa[2] == 0x1000 && noted.len[2] == 4);
 	teardown();
 }
 
@@ -298,11 +333,11 @@ test_writable_hostile(void)
 	CHECK_EQ(open_file("opt/w"), 8);
 	pc_outb(&pc, DATA, 0xee);
 	/* A file that is only read, and none at all. */
-	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(open_file("etc/e820"), 40);
 	CHECK_EQ(dma(0x1000, DMA_WRITE, 4, 0x2000), DMA_ERROR);
 	CHECK_EQ(dma(0x1000, 0xffffU << 16 | DMA_SELECT | DMA_WRITE, 4, 0x2000),
 	    DMA_ERROR);
-	CHECK_EQ(open_file("etc/e820"), 20);
+	CHECK_EQ(open_file("etc/e820"), 40);
 	CHECK_EQ(data(8), 0);
 	CHECK_EQ(written.calls, 0);
 	CHECK_EQ(le64_get(written.bytes), 0);
@@ -317,6 +352,7 @@ main(void)
 	TEST(test_files);
 	TEST(test_add_file);
 	TEST(test_dma);
+	TEST(test_dma_is_noted);
 	TEST(test_dma_hostile);
 	TEST(test_writable);
 	TEST(test_writable_hostile);

@@ -11,6 +11,7 @@
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <sched.h>
+#include <time.h>
 
 #include "check.h"
 #include "driver.h"
@@ -23,6 +24,7 @@
 static struct loop *loop;
 static struct net *net;
 static int wire; /* the other end of the backend */
+static int near; /* the backend */
 
 static void
 on_gone(void *arg)
@@ -44,6 +46,7 @@ setup(uint64_t features)
 	    (link = driver_open()) == -1 ||
 	    net_start(net, link, &start, on_gone, NULL) == -1)
 		return false;
+	near = sv[0];
 	wire = sv[1];
 	driver_start(loop, features, 16);
 	return drv.hello;
@@ -260,6 +263,90 @@ full_backend_holds_frames_back(void)
 	teardown();
 }
 
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* A request of RARP (RFC 903) by and for the device's address. */
+static bool
+is_announcement(const uint8_t *frame, ssize_t n)
+{
+	static const uint8_t want[42] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,
+		3, 4, 5, 6, 7, 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3, 2, 3, 4, 5,
+		6, 7, 0, 0, 0, 0, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0 };
+
+	return n == 60 && memcmp(frame, want, sizeof(want)) == 0;
+}
+
+/* Those that come within ms milliseconds, and when. */
+static unsigned int
+count_announcements(unsigned int ms, uint64_t at[8])
+{
+	uint64_t start = now_ms();
+	unsigned int count = 0;
+	uint8_t frame[100];
+
+	while (now_ms() < start + ms) {
+		ssize_t n;
+
+		loop_once(loop, false);
+		n = recv(wire, frame, sizeof(frame), 0);
+		if (n == -1) {
+			usleep(1000);
+			continue;
+		}
+		CHECK(is_announcement(frame, n));
+		if (count < 8)
+			at[count] = now_ms() - start;
+		count++;
+	}
+	return count;
+}
+
+static void
+announces(void)
+{
+	uint64_t at[8];
+
+	REQUIRE(setup(0));
+	driver_send(MSG_DEV_ANNOUNCE);
+	CHECK_EQ(count_announcements(1200, at), 5);
+	CHECK(at[1] >= at[0] + 45 && at[2] >= at[1] + 145 &&
+	    at[3] >= at[2] + 245 && at[4] >= at[3] + 345);
+	/* Begun anew, it is not announced twice as often; a device that is
+	 * stopped announces as well. */
+	driver_send(MSG_DEV_STOP);
+	driver_send(MSG_DEV_ANNOUNCE);
+	CHECK_EQ(count_announcements(30, at), 1);
+	driver_send(MSG_DEV_ANNOUNCE);
+	CHECK_EQ(count_announcements(1000, at), 5);
+	CHECK(!drv.gone);
+	teardown();
+}
+
+/* A network that takes nothing holds neither the device nor the guest up. */
+static void
+announces_into_a_full_network(void)
+{
+	uint8_t frame[100] = { 0 };
+	uint64_t at[8];
+
+	REQUIRE(setup(0));
+	while (send(near, frame, sizeof(frame), MSG_DONTWAIT) != -1)
+		continue;
+	driver_send(MSG_DEV_ANNOUNCE);
+	driver_pump(loop);
+	while (recv(wire, frame, sizeof(frame), 0) != -1)
+		continue;
+	CHECK_EQ(count_announcements(300, at), 2);
+	teardown();
+}
+
 static void
 bad_rings_break_it(void)
 {
@@ -409,6 +496,8 @@ main(void)
 	TEST(odd_frames_are_dropped);
 	TEST(transmits);
 	TEST(full_backend_holds_frames_back);
+	TEST(announces);
+	TEST(announces_into_a_full_network);
 	TEST(bad_rings_break_it);
 	TEST(stopped_devices_rest);
 	TEST(wrong_backends);

@@ -9,6 +9,7 @@
 #define NS 1000000000ULL
 #define SCI 9
 enum { STS = 0x600, EN = 0x602, CNT = 0x604, TMR = 0x608, RESET = 0x60c };
+enum { GPE_STS = 0x60e, GPE_EN = 0x60f };
 
 static struct pc pc;
 static struct pm *pm;
@@ -47,6 +48,37 @@ test_power_button(void)
 	pc_outb(&pc, STS + 1, 0x01); /* by bytes */
 	CHECK(!pc.level[SCI]);
 	CHECK_EQ(pc.edges[SCI], 2);
+	teardown();
+}
+
+static void
+test_events(void)
+{
+	setup();
+	pm_event(pm, 5); /* nobody listens yet */
+	CHECK(!pc.level[SCI]);
+	CHECK_EQ(pc_inb(&pc, GPE_STS), 0x20);
+	pc_outb(&pc, GPE_EN, 0x80); /* another one */
+	CHECK(!pc.level[SCI]);
+	pc_outb(&pc, GPE_EN, 0x20);
+	CHECK(pc.level[SCI]);
+	pc_outb(&pc, GPE_STS, 0xdf); /* other bits: stays */
+	CHECK(pc.level[SCI]);
+	CHECK_EQ(pc_inw(&pc, GPE_STS), 0x2020);
+	pc_outb(&pc, GPE_STS, 0x20);
+	CHECK(!pc.level[SCI]);
+	CHECK_EQ(pc_inw(&pc, GPE_STS), 0x2000);
+	CHECK_EQ(pc.edges[SCI], 2);
+	/* The line is the OR of both kinds. */
+	pc_outw(&pc, EN, 0x100);
+	pm_power_button(pm);
+	pm_event(pm, 5);
+	pc_outw(&pc, STS, 0x100);
+	CHECK(pc.level[SCI]);
+	pc_outb(&pc, GPE_EN, 0);
+	CHECK(!pc.level[SCI]);
+	CHECK_EQ(pc_inb(&pc, GPE_STS), 0x20);
+	CHECK_EQ(pc.edges[SCI], 4);
 	teardown();
 }
 
@@ -208,6 +240,7 @@ int
 main(void)
 {
 	TEST(test_power_button);
+	TEST(test_events);
 	TEST(test_masks);
 	TEST(test_sleep);
 	TEST(test_timer);

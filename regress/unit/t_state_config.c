@@ -121,7 +121,7 @@ files(void)
 	REFUSED(c.file[0].path[4] = '\n');
 	REFUSED(c.file[0].path[0] = '\0');
 	REFUSED(c.files = STATE_FILES_MAX + 1);
-	REFUSED(c.flags = 2);
+	REFUSED(c.flags = STATE_CONFIG_FLAGS + 1);
 	REFUSED(c.cmdline[3] = '\x1b');
 	REFUSED(c.nic[0].type = NIC_AUTO);
 	REFUSED(memset(c.nic[0].mac, 0, 6));

@@ -57,9 +57,11 @@ static const struct field fadt_fields[] = {
 	{ 56, 4, LAYOUT_PM_PORT + LAYOUT_PM_EVENT },
 	{ 64, 4, LAYOUT_PM_PORT + LAYOUT_PM_CONTROL },
 	{ 76, 4, LAYOUT_PM_PORT + LAYOUT_PM_TIMER },
+	{ 80, 4, LAYOUT_PM_PORT + LAYOUT_PM_GPE },
 	{ 88, 1, 4 }, /* PM1_EVT_LEN */
 	{ 89, 1, 2 }, /* PM1_CNT_LEN */
 	{ 91, 1, 4 }, /* PM_TMR_LEN */
+	{ 92, 1, LAYOUT_GPE_SIZE }, /* GPE0_BLK_LEN */
 	{ 96, 2, 0x0fff }, /* no C2 */
 	{ 98, 2, 0x0fff }, /* no C3 */
 	{ 108, 1, 0x32 }, /* CENTURY */
@@ -72,6 +74,7 @@ static const struct field fadt_fields[] = {
 	GAS(148, 32, GAS_WORD, LAYOUT_PM_PORT + LAYOUT_PM_EVENT),
 	GAS(172, 16, GAS_WORD, LAYOUT_PM_PORT + LAYOUT_PM_CONTROL),
 	GAS(208, 32, GAS_DWORD, LAYOUT_PM_PORT + LAYOUT_PM_TIMER),
+	GAS(220, 16, GAS_BYTE, LAYOUT_PM_PORT + LAYOUT_PM_GPE),
 };
 #define FADT_FACS 36
 #define FADT_DSDT 40
@@ -147,13 +150,28 @@ acpi_facs(struct acpi_tables *acpi)
 	return at;
 }
 
+/* The value of a Name that holds a DWord (20.2.5.1, 20.2.3). */
+static uint8_t *
+acpi_dword(uint8_t *aml, size_t len, const char *name)
+{
+	while (len > 9 && (memcmp(aml, name, 4) != 0 || aml[4] != 0x0c)) {
+		aml++;
+		len--;
+	}
+	return aml + 5;
+}
+
 static uint32_t
-acpi_dsdt(struct acpi_tables *acpi)
+acpi_dsdt(struct acpi_tables *acpi, uint32_t genid)
 {
 	uint32_t at = acpi_room(acpi, sizeof(dsdt_aml));
+	uint8_t *dsdt = acpi->tables + at;
 
-	/* iasl made it whole, checksum included. */
-	memcpy(acpi->tables + at, dsdt_aml, sizeof(dsdt_aml));
+	/* iasl made it whole but for the address. */
+	memcpy(dsdt, dsdt_aml, sizeof(dsdt_aml));
+	le32_put(acpi_dword(dsdt, sizeof(dsdt_aml), "GIDA"), genid);
+	dsdt[HEADER_CHECKSUM] = 0;
+	acpi_finish(acpi, at);
 	return at;
 }
 
@@ -231,13 +249,13 @@ acpi_root(struct acpi_tables *acpi, const char *signature, uint32_t size,
 }
 
 void
-acpi_build(struct acpi_tables *acpi, unsigned int ncpus)
+acpi_build(struct acpi_tables *acpi, unsigned int ncpus, uint64_t genid)
 {
 	uint32_t facs, dsdt, tables[2];
 
 	memset(acpi, 0, sizeof(*acpi));
 	facs = acpi_facs(acpi); /* first: it wants 64-byte alignment */
-	dsdt = acpi_dsdt(acpi);
+	dsdt = acpi_dsdt(acpi, (uint32_t)genid);
 	tables[0] = acpi_fadt(acpi, facs, dsdt);
 	tables[1] = acpi_madt(acpi, ncpus);
 	memcpy(acpi->rsdp, "RSD PTR ", 8);

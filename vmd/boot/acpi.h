@@ -38,10 +38,11 @@ struct acpi_tables {
 };
 
 /*
- * Builds the tables of a machine of ncpus (1-64) CPUs.  Pointers hold offsets
+ * Builds the tables of a machine of ncpus (1-64) CPUs with its generation ID at
+ * guest address genid (below 4 GiB; 0: without one).  Pointers hold offsets
  * and checksums are 0 until acpi_place() or the firmware's linker runs.
  */
-void acpi_build(struct acpi_tables *, unsigned int ncpus);
+void acpi_build(struct acpi_tables *, unsigned int ncpus, uint64_t genid);
 
 /* Makes pointers and checksums right for tables at guest address base. */
 void acpi_place(struct acpi_tables *, uint64_t base);

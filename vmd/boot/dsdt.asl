@@ -64,6 +64,41 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "VMD   ", "VMDDSDT ", 1)
 		})
 	}
 
+	/* Where the generation ID lies; 0: there is none.  acpi_build() sets it. */
+	Name (\GIDA, 0x80000000)
+
+	/* What drivers match is _CID: "Virtual Machine Generation ID", R2. */
+	Device (\_SB.GENI)
+	{
+		Name (_HID, "VMDG0001")
+		Name (_CID, "VM_Gen_Counter")
+		Name (_DDN, "VM_Gen_Counter")
+		Method (_STA)
+		{
+			If (\GIDA == Zero)
+			{
+				Return (Zero)
+			}
+			Return (0x0F)
+		}
+		/* Low half, high half. */
+		Method (ADDR)
+		{
+			Local0 = Package (2) { Zero, Zero }
+			Local0 [Zero] = \GIDA
+			Return (Local0)
+		}
+	}
+
+	Scope (\_GPE)
+	{
+		/* LAYOUT_GENID_GPE */
+		Method (_E05)
+		{
+			Notify (\_SB.GENI, 0x80)
+		}
+	}
+
 	Scope (\_SB.PCI0)
 	{
 		Device (ISA)

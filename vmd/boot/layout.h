@@ -38,8 +38,19 @@
 #define LAYOUT_ACPI                                              \
 	0xE0000ULL /* tables of a kernel booted without firmware \
 		    */
-#define LAYOUT_ACPI_END 0xF0000ULL
+#define LAYOUT_ACPI_END 0xEF000ULL
 #define LAYOUT_RSDP 0xF0000ULL
+
+/*
+ * The generation ID has a page of its own, reserved, whose address follows from
+ * the machine: nobody need be told, or believed, where it is.  Firmware owns
+ * what is below 1 MiB, so there the page is the last below 3 GiB; a machine
+ * too small for firmware has none (0).
+ */
+#define LAYOUT_PAGE 0x1000ULL
+#define LAYOUT_GENID 0xEF000ULL /* of a kernel booted without firmware */
+#define LAYOUT_GENID_FIRMWARE(lowmem) \
+	((lowmem) < 2 * LAYOUT_HIGH ? 0ULL : ((lowmem)-1) & ~(LAYOUT_PAGE - 1))
 
 /* --- ports and interrupt lines -------------------------------------------- */
 
@@ -50,16 +61,19 @@
 #define LAYOUT_FWCFG_PORT 0x510
 
 /* ACPI fixed hardware: PM1a event +0 (4), control +4 (2), timer +8 (4), reset
- * register +0xc (1). */
+ * register +0xc (1), general-purpose events 0-7 +0xe (status, enable). */
 #define LAYOUT_PM_PORT 0x600
 #define LAYOUT_PM_EVENT 0x0
 #define LAYOUT_PM_CONTROL 0x4
 #define LAYOUT_PM_TIMER 0x8
 #define LAYOUT_PM_RESET 0xc
+#define LAYOUT_PM_GPE 0xe
 #define LAYOUT_PM_SIZE 0x10
 #define LAYOUT_PM_RESET_VALUE 0x01
 #define LAYOUT_SCI_IRQ 9 /* level, active high */
 #define LAYOUT_S5_TYPE 5 /* SLP_TYP of S5 */
+#define LAYOUT_GPE_SIZE 2
+#define LAYOUT_GENID_GPE 5 /* \_GPE._E05 */
 
 /* I/O BARs may lie here; the rest of the port space is the ISA bus's. */
 #define LAYOUT_PCI_IO_START 0x1000

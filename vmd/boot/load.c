@@ -196,7 +196,7 @@ load_platform(struct load *load)
 	if (acpi == NULL)
 		return load_fail(
 		    load, VM_ERROR_NO_MEMORY, VM_FILE_NONE, "%s", "");
-	acpi_build(acpi, load->machine->ncpus);
+	acpi_build(acpi, load->machine->ncpus, LAYOUT_GENID);
 	acpi_place(acpi, LAYOUT_ACPI);
 	memcpy(load_low(load, LAYOUT_ACPI, acpi->length), acpi->tables,
 	    acpi->length);

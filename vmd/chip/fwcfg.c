@@ -165,6 +165,7 @@ fwcfg_dma_run(struct fwcfg *fwcfg, const struct dma_request *request)
 		if (len > 0)
 			memcpy(to, bytes, len);
 		memset(to + len, 0, request->length - len);
+		machine_wrote(machine, request->address, request->length);
 		return true;
 	}
 	if (request->control & DMA_WRITE)
@@ -191,6 +192,7 @@ fwcfg_dma(struct fwcfg *fwcfg, uint64_t address)
 	request.address = be64toh(request.address);
 	control = htobe32(fwcfg_dma_run(fwcfg, &request) ? 0 : DMA_ERROR);
 	memcpy(at, &control, sizeof(control));
+	machine_wrote(machine, address, sizeof(control));
 }
 
 /* --- ports -----------------------------------------------------------------
@@ -387,26 +389,30 @@ fwcfg_add_file_number(
 	return fwcfg_add_file(fwcfg, name, &value, size);
 }
 
-/* RAM only: firmware reserves what it takes, and says so to the guest. */
+/* RAM, and the page of the generation ID: firmware reserves what it takes
+ * itself, and tells the guest of both. */
 static int
 fwcfg_add_e820(struct fwcfg *fwcfg)
 {
 	const struct machine *machine = fwcfg->machine;
-	const struct memmap_entry ram[] = {
-		{ 0, machine->lowmem, MEMMAP_RAM },
-		{ LAYOUT_HIGHMEM_START, machine->memory - machine->lowmem,
-		    MEMMAP_RAM },
+	uint64_t lowmem = machine->lowmem;
+	uint64_t genid = LAYOUT_GENID_FIRMWARE(lowmem);
+	uint64_t ram = genid != 0 ? genid : lowmem;
+	const struct memmap_entry map[] = {
+		{ 0, ram, MEMMAP_RAM },
+		{ ram, lowmem - ram, MEMMAP_RESERVED },
+		{ LAYOUT_HIGHMEM_START, machine->memory - lowmem, MEMMAP_RAM },
 	};
-	uint8_t table[2 * 20];
+	uint8_t table[sizeof(map) / sizeof(map[0]) * 20];
 	size_t len = 0;
 	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
-		if (ram[i].size == 0)
+	for (i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+		if (map[i].size == 0)
 			continue;
-		le64_put(table + len, ram[i].base);
-		le64_put(table + len + 8, ram[i].size);
-		le32_put(table + len + 16, ram[i].type);
+		le64_put(table + len, map[i].base);
+		le64_put(table + len + 8, map[i].size);
+		le32_put(table + len + 16, map[i].type);
 		len += 20;
 	}
 	return fwcfg_add_file(fwcfg, "etc/e820", table, len);
@@ -415,12 +421,14 @@ fwcfg_add_e820(struct fwcfg *fwcfg)
 static int
 fwcfg_add_acpi(struct fwcfg *fwcfg)
 {
+	const struct machine *machine = fwcfg->machine;
 	struct acpi_tables *acpi = malloc(sizeof(*acpi));
 	uint8_t *script = malloc(ACPI_LOADER_MAX);
 	int rc = -1;
 
 	if (acpi != NULL && script != NULL) {
-		acpi_build(acpi, fwcfg->machine->ncpus);
+		acpi_build(acpi, machine->ncpus,
+		    LAYOUT_GENID_FIRMWARE(machine->lowmem));
 		rc = fwcfg_add_file(
 			 fwcfg, "etc/acpi/tables", acpi->tables, acpi->length) |
 		    fwcfg_add_file(

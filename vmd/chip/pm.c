@@ -39,6 +39,7 @@ struct pm {
 	struct machine *machine;
 	struct machine_timer timer;
 	uint16_t status, enable, control;
+	uint8_t gpe_status, gpe_enable; /* a bit per event */
 	uint32_t seen_halves; /* of the timer, up to which TMR_STS is right */
 	bool irq;
 };
@@ -62,7 +63,8 @@ pm_update(struct pm *pm)
 	if (halves != pm->seen_halves)
 		pm->status |= PM1_TIMER;
 	pm->seen_halves = halves;
-	level = pm->status & pm->enable & PM1_ENABLES;
+	level = (pm->status & pm->enable & PM1_ENABLES) != 0 ||
+	    (pm->gpe_status & pm->gpe_enable) != 0;
 	if (level != pm->irq) {
 		pm->irq = level;
 		machine->irq(machine->arg, LAYOUT_SCI_IRQ, level);
@@ -89,6 +91,13 @@ pm_power_button(struct pm *pm)
 	return pm->enable & PM1_POWER_BUTTON;
 }
 
+void
+pm_event(struct pm *pm, unsigned int event)
+{
+	pm->gpe_status |= (uint8_t)(1U << event);
+	pm_update(pm);
+}
+
 static uint8_t
 pm_read_byte(const struct pm *pm, uint64_t offset, uint32_t ticks)
 {
@@ -99,6 +108,10 @@ pm_read_byte(const struct pm *pm, uint64_t offset, uint32_t ticks)
 		return (uint8_t)(word[offset / 2] >> offset % 2 * 8);
 	if (offset >= LAYOUT_PM_TIMER && offset < LAYOUT_PM_TIMER + 4)
 		return (uint8_t)(ticks >> (offset - LAYOUT_PM_TIMER) * 8);
+	if (offset == LAYOUT_PM_GPE)
+		return pm->gpe_status;
+	if (offset == LAYOUT_PM_GPE + 1)
+		return pm->gpe_enable;
 	return 0;
 }
 
@@ -153,6 +166,12 @@ pm_write_byte(struct pm *pm, uint64_t offset, uint8_t byte)
 		if (offset == LAYOUT_PM_RESET && byte == LAYOUT_PM_RESET_VALUE)
 			pm->machine->power(pm->machine->arg, POWER_RESET);
 		break;
+	case LAYOUT_PM_GPE:
+		if (offset == LAYOUT_PM_GPE)
+			pm->gpe_status &= (uint8_t)~byte;
+		else
+			pm->gpe_enable = byte;
+		break;
 	default:
 		break;
 	}
@@ -179,8 +198,10 @@ static const struct state_field pm_fields[] = {
 	STATE_BITS(struct pm, enable, PM1_ENABLES),
 	STATE_BITS(struct pm, control, CONTROL_KEPT),
 	STATE_ANY(struct pm, seen_halves),
+	STATE_SINCE(struct pm, gpe_status, 2),
+	STATE_SINCE(struct pm, gpe_enable, 2),
 };
-static const struct state_table pm_table = STATE_TABLE("pm", 1, pm_fields);
+static const struct state_table pm_table = STATE_TABLE("pm", 2, pm_fields);
 
 int
 pm_save(struct pm *pm, struct state_buf *buf)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ACPI fixed hardware: PM1a event and control registers, PM timer, reset
- * register (ACPI 6.4, 4.8.3).
+ * register (ACPI 6.4, 4.8.3), and the general-purpose events (4.8.4).
  */
 #ifndef PM_H
 #define PM_H
@@ -21,6 +21,12 @@ void pm_free(struct pm *);
  * (its ACPI driver is up), false: nothing will come of it now.
  */
 bool pm_power_button(struct pm *);
+
+#define PM_GPES 8
+
+/* General-purpose event (0 to PM_GPES - 1) has happened: an edge, kept until
+ * the guest clears it. */
+void pm_event(struct pm *, unsigned int event);
 
 /*
  * State as in pci/state.h: registers and how far the timer was seen;

@@ -52,6 +52,7 @@ struct conf_vm {
 	bool disabled; /* defined, not started with the daemon */
 	bool boot_disk; /* from the first disk, nothing else */
 	struct conf_owner owner;
+	bool allow_send; /* the owner may send and receive it */
 	uint32_t seen; /* bit n: row n of the options was given */
 	uint64_t memory; /* bytes, whole megabytes */
 	uint32_t cpus;

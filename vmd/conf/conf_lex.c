@@ -16,6 +16,7 @@ static const struct {
 	const char *word;
 	int token;
 } keywords[] = {
+	{ "allow", T_ALLOW },
 	{ "boot", T_BOOT },
 	{ "crash", T_CRASH },
 	{ "debug", T_DEBUG },
@@ -37,10 +38,10 @@ static const struct {
 };
 
 /* Words of OpenBSD's vm.conf that mean nothing here yet: reserved. */
-static const char *const unsupported[] = { "add", "agentx", "allow", "cdrom",
-	"context", "delay", "group", "id", "inet6", "instance", "local",
-	"locked", "net", "parallel", "path", "prefix", "rdomain", "sev",
-	"seves", "size", "staggered", "start", "switch" };
+static const char *const unsupported[] = { "add", "agentx", "cdrom", "context",
+	"delay", "group", "id", "inet6", "instance", "local", "locked", "net",
+	"parallel", "path", "prefix", "rdomain", "sev", "seves", "size",
+	"staggered", "start", "switch" };
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 

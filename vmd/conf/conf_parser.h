@@ -140,6 +140,7 @@ void conf_vm_begin(struct conf_parser *, char *name);
 void conf_vm_end(struct conf_parser *);
 void conf_vm_disk(struct conf_parser *, char *path, char *format);
 /* "crash WORD dir"; max may be NULL. */
+void conf_vm_allow(struct conf_parser *, char *word);
 void conf_vm_crash(struct conf_parser *, char *word, char *dir, char *max);
 /* "WORD number": returns number, owned, NULL after an error. */
 char *conf_vm_crash_max(struct conf_parser *, char *word, char *number);

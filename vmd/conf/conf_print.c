@@ -95,6 +95,8 @@ print_vm(FILE *out, const struct conf_vm *vm)
 	if ((vm->debug & DEBUG_GDB) != 0)
 		fprintf(out, "\tdebug { gdb%s }\n",
 		    (vm->debug & DEBUG_STOP) != 0 ? " stop" : "");
+	if (vm->allow_send)
+		fputs("\tallow send\n", out);
 	print_owner(out, "\t", &vm->owner);
 	fputs("}\n", out);
 }

@@ -135,6 +135,16 @@ conf_vm_crash(struct conf_parser *p, char *word, char *dir, char *max)
 	free(max);
 }
 
+/* "send" is a word here alone, and a name elsewhere. */
+void
+conf_vm_allow(struct conf_parser *p, char *word)
+{
+	if (strcmp(word, "send") != 0)
+		conf_error(p, "allow '%s' is not send", word);
+	p->vm->allow_send = true;
+	free(word);
+}
+
 /* --- interfaces ------------------------------------------------------ */
 
 static bool

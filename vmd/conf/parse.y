@@ -27,7 +27,7 @@ static void conf_yyerror(struct conf_parser *, const char *);
 	const struct conf_option *option;
 }
 
-%token BOOT CRASH DEBUG DEVICE DISABLE DISK DOWN ENABLE FORMAT GDB INCLUDE
+%token ALLOW BOOT CRASH DEBUG DEVICE DISABLE DISK DOWN ENABLE FORMAT GDB INCLUDE
 %token INTERFACE LLADDR OWNER SOCKET STOP UP VM
 %token UNSUPPORTED	/* OpenBSD's, not this version's: never in a rule */
 %token BAD		/* the lexer has said why */
@@ -76,6 +76,7 @@ vmoption:
 		conf_option_set(p, conf_option_find("boot"), $2);
 	}
 	| BOOT DEVICE DISK	{ p->vm->boot_disk = true; }
+	| ALLOW STRING		{ conf_vm_allow(p, $2); }
 	| CRASH STRING string crashmax	{
 		conf_vm_crash(p, $2, $3, $4);
 	}

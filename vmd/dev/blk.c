@@ -45,10 +45,14 @@ static void
 blk_finish(struct blk_request *r, uint8_t status)
 {
 	struct blk *blk = r->blk;
+	struct virtq *vq = device_queue(&blk->dev, 0);
 
 	*(volatile uint8_t *)r->status = status;
-	virtq_push(device_queue(&blk->dev, 0), r->chain.head,
-	    status == VIRTIO_BLK_S_OK ? r->written + 1 : 1);
+	/* A read that failed may have filled any part of its buffers. */
+	virtq_wrote(vq, &r->chain, r->written);
+	guestmem_wrote(&blk->dev.mem, r->status, 1);
+	virtq_push(
+	    vq, r->chain.head, status == VIRTIO_BLK_S_OK ? r->written + 1 : 1);
 	blk->free[blk->nfree++] = (uint16_t)(r - blk->request);
 }
 

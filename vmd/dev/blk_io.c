@@ -82,25 +82,57 @@ blk_io_name(const struct blk_io *io)
 	return io->engine->name;
 }
 
+/* Makes the first entry whole again. */
+static void
+blk_io_uncut(struct blk_io_request *r)
+{
+	if (r->cut == 0)
+		return;
+	r->iov->iov_base = (uint8_t *)r->iov->iov_base - r->cut;
+	r->iov->iov_len += r->cut;
+	r->cut = 0;
+}
+
+/* Drops len bytes from the front. */
+static void
+blk_io_skip(struct blk_io_request *r, size_t len)
+{
+	while (r->niov > 0 && len >= r->iov->iov_len) {
+		len -= r->iov->iov_len;
+		blk_io_uncut(r);
+		r->iov++;
+		r->niov--;
+	}
+	if (r->niov > 0) {
+		r->iov->iov_base = (uint8_t *)r->iov->iov_base + len;
+		r->iov->iov_len -= len;
+		r->cut += len;
+	}
+}
+
+static bool
+blk_io_failed(struct blk_io_request *r, int error)
+{
+	blk_io_uncut(r);
+	r->error = error;
+	return true;
+}
+
 bool
 blk_io_advance(struct blk_io_request *r, int64_t result)
 {
 	if (result == -EINTR)
 		return false;
-	if (result < 0) {
-		r->error = (int)-result;
-		return true;
-	}
+	if (result < 0)
+		return blk_io_failed(r, (int)-result);
 	if (r->op != BLK_IO_READ && r->op != BLK_IO_WRITE)
 		return true;
 	/* Inside the image, nothing moved means that the file has shrunk. */
-	if (result == 0 || (uint64_t)result > r->len) {
-		r->error = EIO;
-		return true;
-	}
+	if (result == 0 || (uint64_t)result > r->len)
+		return blk_io_failed(r, EIO);
 	r->off += (uint64_t)result;
 	r->len -= (uint64_t)result;
-	r->niov = virtq_skip(&r->iov, r->niov, (size_t)result);
+	blk_io_skip(r, (size_t)result);
 	return r->len == 0;
 }
 

@@ -23,12 +23,14 @@ enum blk_io_op {
 	BLK_IO_ALLOCATE, /* fallocate(2) */
 };
 
-/* In the owner's memory until done; iov is changed on the way. */
+/* In the owner's memory until done; what iov points to is changed on the way
+ * and is at the end as it was. */
 struct blk_io_request {
 	enum blk_io_op op;
 	int mode; /* of fallocate(2) */
 	unsigned int niov;
 	struct iovec *iov;
+	size_t cut; /* bytes dropped from the front of iov[0] */
 	uint64_t off;
 	uint64_t len;
 	int error; /* result: 0 or an errno */

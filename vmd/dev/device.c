@@ -182,18 +182,80 @@ device_refuse(struct device *dev, const char *what)
 	device_leave(dev);
 }
 
+/* The memory that follows has pages only where somebody asks for them. */
+static void
+device_on_faults(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+
+	if (dev->mem.count != 0 || dev->faults_fd != -1) {
+		device_refuse(dev, "its memory twice");
+		return;
+	}
+	dev->faults_fd = m->fd;
+	m->fd = -1;
+}
+
+/* Before anything touches it: a page that is touched unwatched is zero, for
+ * all processes of the VM. */
+static int
+device_watch_memory(struct device *dev)
+{
+	struct msg_dev_faults m = { .base = { 0 } };
+	int fd = guestmem_watch(&dev->mem, dev->faults_fd);
+
+	close(dev->faults_fd);
+	dev->faults_fd = -1;
+	if (fd == -1)
+		return -1;
+	for (unsigned int i = 0; i < dev->mem.count; i++)
+		m.base[i] = (uintptr_t)dev->mem.region[i].base;
+	if (msg_send(&dev->link, MSG_DEV_FAULTS_FD, 0, fd, &m, sizeof(m), NULL,
+		0) == -1)
+		return -1;
+	return msg_link_flush(&dev->link);
+}
+
 static void
 device_on_memory(void *arg, struct msg *m)
 {
 	struct device *dev = arg;
 
-	if (dev->mem.count != 0)
+	if (dev->mem.count != 0) {
 		device_refuse(dev, "its memory twice");
-	else if (guestmem_map(&dev->mem, m->fd, m->payload) == -1) {
-		log_warn(dev->class->name, "vm %s: %s: mapping guest memory",
-		    dev->vm, dev->name);
-		device_refuse(dev, "memory that cannot be mapped");
+		return;
 	}
+	if (guestmem_map(&dev->mem, m->fd, m->payload) == 0 &&
+	    (dev->faults_fd == -1 || device_watch_memory(dev) == 0))
+		return;
+	log_warn(dev->class->name, "vm %s: %s: mapping guest memory", dev->vm,
+	    dev->name);
+	device_refuse(dev, "memory that cannot be mapped");
+}
+
+static void
+device_on_log(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+	const struct msg_dev_log *p = m->payload;
+
+	if (dev->mem.count == 0 || dev->mem.log != NULL)
+		device_refuse(dev, "a log at the wrong time");
+	else if (guestmem_log_start(&dev->mem, m->fd, p->pages) == -1) {
+		log_warn(dev->class->name, "vm %s: %s: mapping the log",
+		    dev->vm, dev->name);
+		device_refuse(dev, "a log that cannot be used");
+	} else
+		device_answer(dev, MSG_DEV_LOG_ON);
+}
+
+static void
+device_on_log_end(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+
+	(void)m;
+	guestmem_log_stop(&dev->mem);
 }
 
 static void
@@ -292,7 +354,20 @@ device_on_reset(void *arg, struct msg *m)
 	device_drained(dev);
 }
 
+static void
+device_on_announce(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+
+	(void)m;
+	if (dev->ops->announce == NULL)
+		device_refuse(dev, "an announcement, but it is no net device");
+	else
+		dev->ops->announce(dev->arg);
+}
+
 const msg_handler device_from_vm[MSG__COUNT] = {
+	[MSG_DEV_FAULTS] = device_on_faults,
 	[MSG_DEV_MEMORY] = device_on_memory,
 	[MSG_DEV_FEATURES] = device_on_features,
 	[MSG_DEV_QUEUE] = device_on_queue,
@@ -300,6 +375,9 @@ const msg_handler device_from_vm[MSG__COUNT] = {
 	[MSG_DEV_START] = device_on_start,
 	[MSG_DEV_STOP] = device_on_stop,
 	[MSG_DEV_RESET] = device_on_reset,
+	[MSG_DEV_LOG] = device_on_log,
+	[MSG_DEV_LOG_END] = device_on_log_end,
+	[MSG_DEV_ANNOUNCE] = device_on_announce,
 };
 
 static void
@@ -358,6 +436,7 @@ device_init(struct device *dev, const struct device_ops *ops, void *arg,
 	dev->loop = loop;
 	dev->gone = gone;
 	dev->gone_arg = gone_arg;
+	dev->faults_fd = -1;
 	snprintf(dev->name, sizeof(dev->name), "%s%u", dev->class->name,
 	    start->index);
 	MSG_STR(dev->vm, start->name);
@@ -404,5 +483,8 @@ device_fini(struct device *dev)
 	loop_remove_idle(dev->loop, &dev->idle);
 	loop_remove(dev->loop, &dev->link_source);
 	msg_link_fini(&dev->link);
+	if (dev->faults_fd != -1)
+		close(dev->faults_fd);
+	dev->faults_fd = -1;
 	guestmem_unmap(&dev->mem);
 }

@@ -40,6 +40,8 @@ struct device_ops {
 	bool (*sleep)(void *arg);
 	/* Running begins or ends. */
 	void (*run)(void *arg, bool running);
+	/* Tells the network of the device's address; only net devices do. */
+	void (*announce)(void *arg);
 	/* Requests that will still touch guest memory.  When it falls to 0 the
 	 * kind calls device_drained. */
 	unsigned int (*in_flight)(void *arg);
@@ -58,6 +60,7 @@ struct device {
 	void (*gone)(void *arg);
 	void *gone_arg;
 	struct guestmem mem;
+	int faults_fd; /* owned, until the memory is there; -1: none */
 	uint64_t offered;
 	uint64_t features;
 	bool running;

@@ -88,6 +88,40 @@ loop_remove(struct loop *l, struct loop_source *s)
 	s->event = NULL;
 }
 
+static void
+loop_timer_ready(int fd, short events, void *arg)
+{
+	struct loop_timer *t = arg;
+
+	(void)fd;
+	(void)events;
+	t->ready(t->arg);
+}
+
+int
+loop_set_timer(struct loop *l, struct loop_timer *t, unsigned int ms)
+{
+	const struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	if (t->event == NULL)
+		t->event = evtimer_new(l->base, loop_timer_ready, t);
+	if (t->event == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return evtimer_add(t->event, &tv);
+}
+
+void
+loop_clear_timer(struct loop *l, struct loop_timer *t)
+{
+	(void)l;
+	if (t->event != NULL)
+		event_free(t->event);
+	t->event = NULL;
+}
+
 void
 loop_add_idle(struct loop *l, struct loop_idle *idle)
 {

@@ -30,6 +30,13 @@ struct loop_source {
 	unsigned int what;
 };
 
+/* In the owner's memory, zeroed at first but for ready and arg. */
+struct loop_timer {
+	void (*ready)(void *arg);
+	void *arg;
+	struct event *event; /* while set */
+};
+
 /* Somebody with work that nothing announces. */
 struct loop_idle {
 	/* Does what there is to do; true when there was something. */
@@ -47,6 +54,10 @@ void loop_free(struct loop *);
 /* what: LOOP_*.  Adding again changes it.  -1 with errno. */
 int loop_add(struct loop *, struct loop_source *, unsigned int what);
 void loop_remove(struct loop *, struct loop_source *);
+/* Calls ready once, in ms milliseconds; setting it again changes that.  -1 with
+ * errno. */
+int loop_set_timer(struct loop *, struct loop_timer *, unsigned int ms);
+void loop_clear_timer(struct loop *, struct loop_timer *);
 /* Borrows the hook until it is removed. */
 void loop_add_idle(struct loop *, struct loop_idle *);
 void loop_remove_idle(struct loop *, struct loop_idle *);

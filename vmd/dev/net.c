@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dev/announce.h"
+
 #define RX 0
 #define TX 1
 #define HEADER sizeof(struct virtio_net_hdr_mrg_rxbuf)
@@ -40,6 +42,7 @@ struct net {
 	bool rx_empty; /* the guest has no buffers for us */
 	size_t tx_max; /* bytes of a frame the driver may send */
 	uint8_t mac[6];
+	struct announce announce;
 	size_t held; /* bytes in frame, header included; 0: none */
 	struct virtq_chain first, chain;
 	uint8_t frame[HEADER + FRAME_MAX];
@@ -123,6 +126,7 @@ net_give(struct net *net)
 		heads[n] = c->head;
 		lens[n] = (uint32_t)virtq_copy_in(c->iov + c->nout, c->nin, 0,
 		    net->frame + done, net->held - done);
+		virtq_wrote(vq, c, lens[n]);
 		done += lens[n++];
 	}
 	net->held = done < net->held ? 0 : net->held;
@@ -135,6 +139,7 @@ net_give(struct net *net)
 	virtq_copy_in(net->first.iov + net->first.nout, net->first.nin,
 	    offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers), &count,
 	    sizeof(count));
+	virtq_wrote(vq, &net->first, HEADER);
 	for (unsigned int i = 0; i < n; i++)
 		virtq_push(vq, heads[i], lens[i]);
 	net->held = 0;
@@ -171,17 +176,12 @@ net_receive(struct net *net)
 /* --- guest to host -----------------------------------------------------------
  */
 
-/* Sends a chain's frame: 0 when that is settled, -1 to try again later. */
-static int
-net_send(struct net *net, struct virtq_chain *c)
+/* Sends a frame, which has a header before it; as sendmsg(2). */
+static ssize_t
+net_put(struct net *net, struct iovec *iov, unsigned int n)
 {
-	struct iovec *iov = c->iov;
-	unsigned int n = c->nout;
 	ssize_t sent;
 
-	if (c->out_len < HEADER + ETHER_MIN ||
-	    c->out_len > HEADER + net->tx_max)
-		return 0;
 	if (net->is_tap) {
 		do
 			sent = writev(net->source.fd, iov, (int)n);
@@ -195,6 +195,19 @@ net_send(struct net *net, struct virtq_chain *c)
 			    net->source.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 		while (sent == -1 && errno == EINTR);
 	}
+	return sent;
+}
+
+/* Sends a chain's frame: 0 when that is settled, -1 to try again later. */
+static int
+net_send(struct net *net, struct virtq_chain *c)
+{
+	ssize_t sent;
+
+	if (c->out_len < HEADER + ETHER_MIN ||
+	    c->out_len > HEADER + net->tx_max)
+		return 0;
+	sent = net_put(net, c->iov, c->nout);
 	/* Any other failure is the frame's: it is lost, as on a wire. */
 	return sent == -1 && (errno == EAGAIN || errno == ENOBUFS) ? -1 : 0;
 }
@@ -226,6 +239,25 @@ net_transmit(struct net *net)
 		device_break(&net->dev, TX, vq->broken);
 	else
 		device_publish(&net->dev, TX);
+}
+
+/* Where the network is full or down it is lost, and nobody waits. */
+static void
+net_send_announcement(void *arg, const uint8_t *frame, size_t len)
+{
+	uint8_t buf[HEADER + ANNOUNCE_FRAME] = { 0 };
+	struct iovec iov = { .iov_base = buf, .iov_len = HEADER + len };
+
+	memcpy(buf + HEADER, frame, len);
+	(void)net_put(arg, &iov, 1);
+}
+
+static void
+net_announce(void *arg)
+{
+	struct net *net = arg;
+
+	announce_start(&net->announce);
 }
 
 /* --- the device --------------------------------------------------------------
@@ -351,6 +383,7 @@ static const struct device_ops net_ops = {
 	.poll = net_poll,
 	.sleep = net_sleep,
 	.run = net_run,
+	.announce = net_announce,
 };
 
 static int
@@ -408,6 +441,8 @@ net_start(struct net *net, int link_fd, const struct msg_device_start *start,
     void (*gone)(void *), void *gone_arg)
 {
 	memcpy(net->mac, start->mac, sizeof(net->mac));
+	announce_init(
+	    &net->announce, net->loop, net->mac, net_send_announcement, net);
 	return device_init(&net->dev, &net_ops, net, net->loop, link_fd, start,
 	    gone, gone_arg);
 }
@@ -425,6 +460,7 @@ net_free(struct net *net)
 		return;
 	if (net->dev.class != NULL)
 		device_fini(&net->dev);
+	announce_fini(&net->announce);
 	loop_remove(net->loop, &net->source);
 	free(net);
 }

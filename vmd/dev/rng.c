@@ -36,6 +36,7 @@ rng_serve(struct rng *rng)
 {
 	struct virtq *vq = device_queue(&rng->dev, 0);
 	unsigned int n;
+	uint32_t done;
 	int r = 0;
 
 	for (n = 0; n < RNG_BATCH; n++) {
@@ -45,7 +46,9 @@ rng_serve(struct rng *rng)
 			device_break(&rng->dev, 0, "a request with no room");
 			return false;
 		}
-		virtq_push(vq, rng->chain.head, rng_fill(&rng->chain));
+		done = rng_fill(&rng->chain);
+		virtq_wrote(vq, &rng->chain, done);
+		virtq_push(vq, rng->chain.head, done);
 	}
 	if (r == -1)
 		device_break(&rng->dev, 0, vq->broken);

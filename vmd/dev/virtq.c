@@ -216,6 +216,27 @@ virtq_unpop(struct virtq *vq, unsigned int n)
 }
 
 void
+virtq_wrote(const struct virtq *vq, const struct virtq_chain *c, size_t len)
+{
+	if (vq->mem == NULL || vq->mem->log == NULL)
+		return;
+	for (unsigned int i = 0; i < c->nin && len > 0; i++) {
+		const struct iovec *iov = &c->iov[c->nout + i];
+		size_t part = iov->iov_len < len ? iov->iov_len : len;
+
+		guestmem_mark(vq->mem, iov->iov_base, part);
+		len -= part;
+	}
+}
+
+/* Of ring memory. */
+static void
+virtq_wrote_used(const struct virtq *vq, unsigned int i)
+{
+	guestmem_wrote(vq->mem, &vq->used[i], sizeof(vq->used[i]));
+}
+
+void
 virtq_push(struct virtq *vq, uint16_t head, uint32_t written)
 {
 	volatile uint32_t *e;
@@ -226,6 +247,7 @@ virtq_push(struct virtq *vq, uint16_t head, uint32_t written)
 		->used[2 + 4 * (vq->next_used & (vq->size - 1))];
 	e[0] = head;
 	e[1] = written;
+	guestmem_wrote(vq->mem, e, 2 * sizeof(*e));
 	vq->next_used++;
 	vq->in_flight--;
 }
@@ -239,6 +261,7 @@ virtq_publish(struct virtq *vq)
 		return false;
 	vq->published = now;
 	virtq_store_barrier(&vq->used[USED_IDX], now);
+	virtq_wrote_used(vq, USED_IDX);
 	if (!vq->event_idx)
 		return !(vq->avail[AVAIL_FLAGS] & AVAIL_NO_INTERRUPT);
 	event = vq->avail[AVAIL_USED_EVENT(vq)];
@@ -248,13 +271,12 @@ virtq_publish(struct virtq *vq)
 bool
 virtq_enable_notify(struct virtq *vq)
 {
+	unsigned int at = vq->event_idx ? USED_AVAIL_EVENT(vq) : USED_FLAGS;
+
 	if (vq->mem == NULL || vq->broken != NULL)
 		return false;
-	if (vq->event_idx)
-		virtq_store_barrier(
-		    &vq->used[USED_AVAIL_EVENT(vq)], vq->next_avail);
-	else
-		virtq_store_barrier(&vq->used[USED_FLAGS], 0);
+	virtq_store_barrier(&vq->used[at], vq->event_idx ? vq->next_avail : 0);
+	virtq_wrote_used(vq, at);
 	return virtq_has_work(vq);
 }
 
@@ -262,8 +284,10 @@ void
 virtq_disable_notify(struct virtq *vq)
 {
 	/* With event indices, a stale index is silence enough. */
-	if (vq->mem != NULL && vq->broken == NULL && !vq->event_idx)
-		vq->used[USED_FLAGS] = USED_NO_NOTIFY;
+	if (vq->mem == NULL || vq->broken != NULL || vq->event_idx)
+		return;
+	vq->used[USED_FLAGS] = USED_NO_NOTIFY;
+	virtq_wrote_used(vq, USED_FLAGS);
 }
 
 /* --- iovecs ----------------------------------------------------------------

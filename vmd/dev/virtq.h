@@ -74,6 +74,9 @@ bool virtq_has_work(const struct virtq *);
 /* Puts a finished request into the used ring, not yet visible to the guest.
  * written counts the bytes written to its in buffers. */
 void virtq_push(struct virtq *, uint16_t head, uint32_t written);
+/* Notes that the first len bytes of the chain's in buffers may have been
+ * written, pushed or not: after they were, and before a push. */
+void virtq_wrote(const struct virtq *, const struct virtq_chain *, size_t len);
 /* Shows what was pushed; true when the guest wants an interrupt for it. */
 bool virtq_publish(struct virtq *);
 

@@ -9,8 +9,8 @@
  * (state_config.h, state_memory.h).  Shared by vmd and vmctl.  PROTOCOL.md's
  * table of sections is printed from here.
  */
-#ifndef STATE_H
-#define STATE_H
+#ifndef IMAGE_STATE_H
+#define IMAGE_STATE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +60,15 @@
 #define STATE_MEMORY_MAX                                   \
 	(STATE_MEMORY_HEAD + STATE_PAGES_MAX * STATE_RUN + \
 	    (STATE_PAGES_MAX + 1) * STATE_PAGE)
+/* Those of small sections. */
+#define STATE_HANDOVER_LEN 16U
+#define STATE_CPU_MAX 65536U
+#define STATE_ROM_MAX (4U << 20)
+#define STATE_VCPU_MAX 65536U
+#define STATE_CHIPS_MAX (1U << 20)
+#define STATE_BOARD_MAX (4U << 20)
+#define STATE_DISKS_MAX 4096U
+#define STATE_DISKDATA_MAX (32U + (4U << 20))
 /* The payload of a section that is skipped; nothing is allocated for it. */
 #define STATE_SKIP_MAX (64U << 20)
 
@@ -74,7 +83,25 @@ enum state_count { STATE_ONCE, STATE_ANY };
 	    "what the VM is made of; the first section")                       \
 	X(MEMORY, 3, 1, STATE_REQUIRED | STATE_BULK, STATE_ANY,                \
 	    STATE_MEMORY_HEAD + STATE_RUN, STATE_MEMORY_MAX,                   \
-	    "pages of guest memory; what comes later holds")
+	    "pages of guest memory; what comes later holds")                   \
+	X(HANDOVER, 4, 1, STATE_REQUIRED, STATE_ONCE, STATE_HANDOVER_LEN,      \
+	    STATE_HANDOVER_LEN, "the sender waits for the receiver's word")    \
+	X(CPU, 5, 1, STATE_REQUIRED, STATE_ONCE, 16, STATE_CPU_MAX,            \
+	    "CPUID as the guest sees it")                                      \
+	X(ROM, 6, 1, STATE_REQUIRED, STATE_ANY, 16, STATE_ROM_MAX,             \
+	    "memory that the guest only reads")                                \
+	X(VCPU, 7, 1, STATE_REQUIRED, STATE_ANY, 16, STATE_VCPU_MAX,           \
+	    "registers of a vCPU")                                             \
+	X(CHIPS, 8, 1, STATE_REQUIRED, STATE_ONCE, 16, STATE_CHIPS_MAX,        \
+	    "interrupt controllers and timers of the kernel")                  \
+	X(BOARD, 9, 1, STATE_REQUIRED, STATE_ONCE, 16, STATE_BOARD_MAX,        \
+	    "chips, PCI and virtio devices")                                   \
+	X(TIME, 10, 1, STATE_REQUIRED, STATE_ONCE, 32, 64,                     \
+	    "the clocks when the VM stood still")                              \
+	X(DISKS, 11, 1, STATE_REQUIRED, STATE_ONCE, 0, STATE_DISKS_MAX,        \
+	    "sizes and generations of the disks then")                         \
+	X(DISKDATA, 12, 1, STATE_REQUIRED | STATE_BULK, STATE_ANY, 32,         \
+	    STATE_DISKDATA_MAX, "a part of a disk's content")
 
 #define STATE_ENUM(name, number, version, flags, count, min, max, text) \
 	STATE_##name = number,
@@ -98,4 +125,4 @@ const struct state_row *state_row(uint32_t type);
 /* Its name, or "?" for an unknown one. */
 const char *state_name(uint32_t type);
 
-#endif /* STATE_H */
+#endif /* IMAGE_STATE_H */

@@ -4,6 +4,8 @@
  */
 #include "image/state_io.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -41,14 +43,15 @@ state_put_fd(void *arg, struct iovec *iov, int count)
 }
 
 ssize_t
-state_get_fd(void *arg, void *bytes, size_t len)
+state_get_fd(void *arg, struct iovec *iov, int count)
 {
 	const int *fd = arg;
 	size_t done = 0;
 	ssize_t n;
 
-	while (done < len) {
-		n = read(*fd, (char *)bytes + done, len - done);
+	advance(&iov, &count, 0);
+	while (count > 0) {
+		n = readv(*fd, iov, count);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
@@ -56,6 +59,68 @@ state_get_fd(void *arg, void *bytes, size_t len)
 		if (n == 0)
 			break;
 		done += (size_t)n;
+		advance(&iov, &count, (size_t)n);
 	}
 	return (ssize_t)done;
+}
+
+ssize_t
+state_read_fd(int fd, void *bytes, size_t len)
+{
+	struct iovec iov = { bytes, len };
+
+	return state_get_fd(&fd, &iov, 1);
+}
+
+int
+state_source_open(struct state_file_source *s, int fd, uint64_t at)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode) || at > (uint64_t)st.st_size) {
+		errno = EINVAL;
+		return -1;
+	}
+	*s = (struct state_file_source) {
+		.fd = fd, .at = at, .size = (uint64_t)st.st_size
+	};
+	return 0;
+}
+
+ssize_t
+state_get_source(void *arg, struct iovec *iov, int count)
+{
+	struct state_file_source *s = arg;
+	size_t done = 0;
+	ssize_t n;
+
+	advance(&iov, &count, 0);
+	while (count > 0) {
+		n = preadv(s->fd, iov, count, (off_t)s->at);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+		s->at += (uint64_t)n;
+		advance(&iov, &count, (size_t)n);
+	}
+	return (ssize_t)done;
+}
+
+int
+state_skip_source(void *arg, uint64_t len)
+{
+	struct state_file_source *s = arg;
+
+	if (s->at > s->size || len > s->size - s->at) {
+		errno = ENODATA;
+		return -1;
+	}
+	s->at += len;
+	return 0;
 }

@@ -111,6 +111,16 @@ state_memory_decode(struct state_memory *m, const uint8_t *payload, size_t len,
 	return memory_check_data(m, payload, data, offset, why);
 }
 
+size_t
+state_memory_front(const uint8_t head[static STATE_MEMORY_HEAD], uint64_t len)
+{
+	uint32_t data = state_get32(head + 20);
+
+	return data < STATE_MEMORY_HEAD || data > len || data > STATE_FRONT_MAX
+	    ? 0
+	    : data;
+}
+
 struct state_run
 state_memory_run(const struct state_memory *m, uint32_t index)
 {
@@ -124,7 +134,7 @@ state_memory_run(const struct state_memory *m, uint32_t index)
 }
 
 int
-state_memory_apply(const struct state_memory *m, uint8_t *host,
+state_memory_scatter(const struct state_memory *m, uint8_t *host,
     struct state_unpacker *unpacker, uint8_t *scratch)
 {
 	const uint8_t *from = m->data;
@@ -138,15 +148,28 @@ state_memory_apply(const struct state_memory *m, uint8_t *host,
 	}
 	for (uint32_t i = 0; i < m->runs; i++) {
 		const struct state_run r = state_memory_run(m, i);
-		uint8_t *to = host + (size_t)r.first * STATE_PAGE;
 		size_t len = (size_t)r.count * STATE_PAGE;
 
-		if (r.kind == STATE_RUN_ZERO) {
-			memset(to, 0, len);
+		if (r.kind != STATE_RUN_DATA)
 			continue;
-		}
-		memcpy(to, from, len);
+		memcpy(host + (size_t)r.first * STATE_PAGE, from, len);
 		from += len;
+	}
+	return 0;
+}
+
+int
+state_memory_apply(const struct state_memory *m, uint8_t *host,
+    struct state_unpacker *unpacker, uint8_t *scratch)
+{
+	if (state_memory_scatter(m, host, unpacker, scratch) == -1)
+		return -1;
+	for (uint32_t i = 0; i < m->runs; i++) {
+		const struct state_run r = state_memory_run(m, i);
+
+		if (r.kind == STATE_RUN_ZERO)
+			memset(host + (size_t)r.first * STATE_PAGE, 0,
+			    (size_t)r.count * STATE_PAGE);
 	}
 	return 0;
 }

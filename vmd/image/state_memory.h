@@ -57,6 +57,15 @@ struct state_memory {
  */
 int state_memory_decode(struct state_memory *m, const uint8_t *payload,
     size_t len, uint64_t offset, const char **why);
+/*
+ * How many bytes of a payload of len bytes are before its pages, by the head of
+ * it, which nobody has checked: at most STATE_FRONT_MAX, and all that
+ * state_memory_decode() looks at.  0: it cannot be right.
+ */
+size_t state_memory_front(
+    const uint8_t head[static STATE_MEMORY_HEAD], uint64_t len);
+#define STATE_FRONT_MAX \
+	(STATE_MEMORY_HEAD + STATE_PAGES_MAX * STATE_RUN + STATE_PAGE)
 /* The run of that index, which is below m->runs. */
 struct state_run state_memory_run(const struct state_memory *m, uint32_t index);
 /*
@@ -65,6 +74,9 @@ struct state_run state_memory_run(const struct state_memory *m, uint32_t index);
  * what is packed, else NULL.  0, or -1 with errno EBADMSG: not what zstd made.
  */
 int state_memory_apply(const struct state_memory *m, uint8_t *host,
+    struct state_unpacker *unpacker, uint8_t *scratch);
+/* The same for the runs with data alone. */
+int state_memory_scatter(const struct state_memory *m, uint8_t *host,
     struct state_unpacker *unpacker, uint8_t *scratch);
 
 /* Fills in the head before run[], which is complete.  data: where the data

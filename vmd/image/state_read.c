@@ -2,11 +2,10 @@
 /*
  * Reads state streams; see state_read.h.
  */
-#include "image/state_read.h"
+#include "image/state_reader.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sha2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,24 +15,7 @@
 #include "image/state_wire.h"
 
 #define SKIP 65536U /* bytes at a time of what nobody wants */
-#define ERROR_TEXT 256
 #define NAME_TEXT 32
-
-struct state_reader {
-	state_get_fn *get;
-	void *arg;
-	SHA2_CTX sha;
-	uint64_t offset; /* bytes read */
-	uint64_t number; /* of the next section */
-	uint64_t at; /* offset of the section's header */
-	struct state_head head; /* of that section */
-	uint64_t seen; /* bit per row of state_rows() */
-	bool begun, ended;
-	int error; /* errno of what failed; 0 */
-	char text[ERROR_TEXT];
-	uint8_t *buf; /* owned: a payload */
-	size_t size;
-};
 
 struct state_reader *
 state_reader_new(state_get_fn *get, void *arg)
@@ -53,6 +35,7 @@ state_reader_free(struct state_reader *r)
 {
 	if (r == NULL)
 		return;
+	state_pages_clear(&r->pages);
 	free(r->buf);
 	free(r);
 }
@@ -94,8 +77,8 @@ section_name(const struct state_reader *r, char name[NAME_TEXT])
 }
 
 /* The same about that section. */
-static int
-section_failed(struct state_reader *r, int error, const char *why)
+int
+state_reader_fail(struct state_reader *r, int error, const char *why)
 {
 	char name[NAME_TEXT];
 
@@ -108,15 +91,20 @@ section_failed(struct state_reader *r, int error, const char *why)
 int
 state_reader_bad(struct state_reader *r, const char *why)
 {
-	return section_failed(r, EBADMSG, why);
+	return state_reader_fail(r, EBADMSG, why);
 }
 
-/* Reads len bytes, all of them. */
+/* Fills the parts, all of them. */
 static int
-reader_get(struct state_reader *r, void *bytes, size_t len, const char *what)
+reader_getv(
+    struct state_reader *r, struct iovec *iov, int count, const char *what)
 {
-	ssize_t n = r->get(r->arg, bytes, len);
+	size_t len = 0;
+	ssize_t n;
 
+	for (int i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	n = r->get(r->arg, iov, count);
 	if (n == -1)
 		return failed(r, errno,
 		    "cannot be read at byte %" PRIu64 ": %s", r->offset,
@@ -127,6 +115,14 @@ reader_get(struct state_reader *r, void *bytes, size_t len, const char *what)
 		    "truncated: it ends at byte %" PRIu64 ", %s", r->offset,
 		    what);
 	return 0;
+}
+
+static int
+reader_get(struct state_reader *r, void *bytes, size_t len, const char *what)
+{
+	struct iovec iov = { bytes, len };
+
+	return reader_getv(r, &iov, 1, what);
 }
 
 static int
@@ -164,22 +160,23 @@ section_check_type(struct state_reader *r, const struct state_row *row)
 	    (row != NULL && (row->flags & STATE_REQUIRED) != 0);
 
 	if (h->version == 0 || (h->flags & ~STATE_FLAGS) != 0)
-		return section_failed(r, ENOTSUP, "a header of unknown form");
+		return state_reader_fail(
+		    r, ENOTSUP, "a header of unknown form");
 	if (row != NULL && h->version <= row->version) {
 		if (h->flags != row->flags)
-			return section_failed(
+			return state_reader_fail(
 			    r, EBADMSG, "flags this section does not have");
 		if (h->length < row->min || h->length > row->max)
-			return section_failed(
+			return state_reader_fail(
 			    r, EBADMSG, "a length no such section has");
 		return 1;
 	}
 	if (required)
-		return section_failed(r, ENOTSUP,
+		return state_reader_fail(r, ENOTSUP,
 		    row != NULL ? "is of a later version than this vmd knows"
 				: "is required, and unknown to this vmd");
 	if (h->length > STATE_SKIP_MAX)
-		return section_failed(r, EBADMSG, "too long to be skipped");
+		return state_reader_fail(r, EBADMSG, "too long to be skipped");
 	return 0;
 }
 
@@ -191,14 +188,14 @@ section_check_order(struct state_reader *r, const struct state_row *row)
 	uint64_t bit;
 
 	if ((r->head.number == 0) != (r->head.type == STATE_CONFIG))
-		return section_failed(r, EBADMSG,
+		return state_reader_fail(r, EBADMSG,
 		    r->head.number == 0 ? "the first section must be CONFIG"
 					: "may only be the first section");
 	if (row == NULL || row->count != STATE_ONCE)
 		return 0;
 	bit = 1ULL << (row - state_rows(&count));
 	if ((r->seen & bit) != 0)
-		return section_failed(r, EBADMSG, "may be there only once");
+		return state_reader_fail(r, EBADMSG, "may be there only once");
 	r->seen |= bit;
 	return 0;
 }
@@ -219,7 +216,7 @@ section_begin(struct state_reader *r, uint8_t bytes[static STATE_HEADER])
 		    ": its header has a wrong checksum",
 		    r->number, r->at);
 	if (r->head.number != r->number)
-		return section_failed(
+		return state_reader_fail(
 		    r, EBADMSG, "sections are missing before");
 	row = state_row(r->head.type);
 	if ((keep = section_check_type(r, row)) == -1 ||
@@ -229,27 +226,36 @@ section_begin(struct state_reader *r, uint8_t bytes[static STATE_HEADER])
 	return keep;
 }
 
-/* The text for a stream that ends within this section. */
-static int
-section_get(struct state_reader *r, void *bytes, size_t len)
+int
+state_reader_get(struct state_reader *r, struct iovec *iov, int count)
 {
 	char what[96], name[NAME_TEXT];
 
 	section_name(r, name);
 	snprintf(what, sizeof(what), "within section %" PRIu64 " (%s)",
 	    r->head.number, name);
-	return reader_get(r, bytes, len, what);
+	return reader_getv(r, iov, count, what);
 }
 
-static int
-section_room(struct state_reader *r, size_t len)
+int
+state_reader_skip(struct state_reader *r, state_skip_fn *skip, uint64_t len)
+{
+	if (skip(r->arg, len) == -1)
+		return failed(r, errno == ENODATA ? EBADMSG : errno,
+		    "truncated: it ends before byte %" PRIu64, r->offset + len);
+	r->offset += len;
+	return 0;
+}
+
+int
+state_reader_room(struct state_reader *r, size_t len)
 {
 	uint8_t *buf;
 
 	if (len <= r->size)
 		return 0;
 	if ((buf = realloc(r->buf, len)) == NULL)
-		return section_failed(r, ENOMEM, "not enough memory for it");
+		return state_reader_fail(r, ENOMEM, "not enough memory for it");
 	r->buf = buf;
 	r->size = len;
 	return 0;
@@ -265,13 +271,15 @@ section_payload(struct state_reader *r, bool keep)
 	size_t left = (size_t)r->head.length;
 	size_t part = keep || left < SKIP ? left : SKIP;
 	uint32_t crc = 0;
+	struct iovec iov;
 
-	if (section_room(r, part > 0 ? part : 1) == -1)
+	if (state_reader_room(r, part > 0 ? part : 1) == -1)
 		return -1;
 	for (; left > 0; left -= part) {
 		if (part > left)
 			part = left;
-		if (section_get(r, r->buf, part) == -1)
+		iov = (struct iovec) { r->buf, part };
+		if (state_reader_get(r, &iov, 1) == -1)
 			return -1;
 		crc = state_crc(crc, r->buf, part);
 		if ((r->head.flags & STATE_BULK) == 0 &&
@@ -279,7 +287,7 @@ section_payload(struct state_reader *r, bool keep)
 			SHA256Update(&r->sha, r->buf, part);
 	}
 	if (crc != r->head.crc)
-		return section_failed(r, EBADMSG, "wrong checksum");
+		return state_reader_fail(r, EBADMSG, "wrong checksum");
 	return 0;
 }
 
@@ -290,9 +298,10 @@ reader_end(struct state_reader *r)
 
 	SHA256Final(digest, &r->sha);
 	if (state_get64(r->buf) != r->head.number)
-		return section_failed(r, EBADMSG, "a wrong number of sections");
+		return state_reader_fail(
+		    r, EBADMSG, "a wrong number of sections");
 	if (memcmp(r->buf + 8, digest, sizeof(digest)) != 0)
-		return section_failed(
+		return state_reader_fail(
 		    r, EBADMSG, "the digest of the whole is another");
 	r->ended = true;
 	return 0;
@@ -302,6 +311,7 @@ int
 state_next(struct state_reader *r, struct state_section *s)
 {
 	uint8_t bytes[STATE_HEADER];
+	bool pages;
 	int keep;
 
 	if (r->error != 0) {
@@ -315,14 +325,16 @@ state_next(struct state_reader *r, struct state_section *s)
 		return -1;
 	if (r->head.type != STATE_END)
 		SHA256Update(&r->sha, bytes, sizeof(bytes));
-	if (section_payload(r, keep == 1) == -1)
+	pages = r->head.type == STATE_MEMORY && state_pages_wanted(&r->pages);
+	if ((pages ? state_pages_take(r) : section_payload(r, keep == 1)) == -1)
 		return -1;
 	if (r->head.type == STATE_END && reader_end(r) == -1)
 		return -1;
 	*s = (struct state_section) {
 		.head = r->head,
 		.offset = r->at,
-		.payload = keep == 1 ? r->buf : NULL,
+		.payload = keep == 1 && !pages ? r->buf : NULL,
+		.memory = pages ? &r->pages.memory : NULL,
 	};
 	return 1;
 }

@@ -4,7 +4,8 @@
  *
  * Memory of a guest that runs is copied into a buffer of one section before it
  * is summed: what is sent must be what the sum is of.  Memory that is still
- * goes out from where it lies.
+ * goes out from where it lies.  Where threads pack, some sections are begun
+ * before the first of them leaves; they leave in the order of their pages.
  */
 #include "image/state_write.h"
 
@@ -17,15 +18,25 @@
 #include "image/state_crc.h"
 #include "image/state_head.h"
 #include "image/state_memory.h"
+#include "image/state_scan.h"
 #include "image/state_wire.h"
+#include "image/state_workers.h"
 #include "image/state_zstd.h"
 
-/* Head, runs and what aligns the pages. */
-#define META (STATE_MEMORY_HEAD + STATE_PAGES_MAX * STATE_RUN + STATE_PAGE)
-#define DATA ((size_t)STATE_PAGES_MAX * STATE_PAGE)
-/* Pages that are not packed go in sections that a CPU's cache holds: they are
- * read three times. */
-#define PAGES_RAW 256U
+#define DATA ((size_t)STATE_SECTION_PAGES * STATE_PAGE)
+
+/* A MEMORY section on its way.  Several of them are while they are packed. */
+struct slot {
+	struct state_memory m;
+	const uint8_t *host; /* borrowed: where m.gpa is mapped */
+	uint8_t *data; /* owned: DATA bytes */
+	uint8_t *packed; /* owned: likewise; NULL without packer */
+	size_t len; /* of data */
+	bool in_place; /* pages leave from where they lie */
+	bool packing; /* the job has been begun */
+	struct state_job job;
+	uint8_t meta[STATE_FRONT_MAX]; /* the front of the payload */
+};
 
 struct state_writer {
 	state_put_fn *put;
@@ -35,15 +46,17 @@ struct state_writer {
 	uint64_t number; /* of the next section */
 	struct state_written written;
 	int error; /* errno of what failed; 0 */
-	uint8_t meta[META]; /* the front of a MEMORY section's payload */
-	uint8_t *data; /* owned: DATA bytes */
-	uint8_t *packed; /* owned: DATA bytes; NULL without packer */
+	struct slot *slot; /* owned: a ring */
+	unsigned int slots;
+	unsigned int first; /* the one that was begun first */
+	unsigned int begun;
 };
 
 struct state_writer *
 state_writer_new(state_put_fn *put, void *arg, struct state_packer *packer)
 {
 	struct state_writer *w = calloc(1, sizeof(*w));
+	struct slot *slot;
 
 	if (w == NULL)
 		return NULL;
@@ -51,24 +64,38 @@ state_writer_new(state_put_fn *put, void *arg, struct state_packer *packer)
 	w->arg = arg;
 	w->packer = packer;
 	SHA256Init(&w->sha);
-	w->data = malloc(DATA);
-	if (packer != NULL)
-		w->packed = malloc(DATA);
-	if (w->data == NULL || (packer != NULL && w->packed == NULL)) {
-		state_writer_free(w);
-		errno = ENOMEM;
-		return NULL;
+	w->slots = packer != NULL ? state_packer_depth(packer) : 1;
+	if ((w->slot = calloc(w->slots, sizeof(*w->slot))) == NULL)
+		goto no_memory;
+	for (slot = w->slot; slot < w->slot + w->slots; slot++) {
+		slot->data = malloc(DATA);
+		slot->packed = packer != NULL ? malloc(DATA) : NULL;
+		if (slot->data == NULL ||
+		    (packer != NULL && slot->packed == NULL))
+			goto no_memory;
 	}
 	return w;
+no_memory:
+	state_writer_free(w);
+	errno = ENOMEM;
+	return NULL;
 }
 
 void
 state_writer_free(struct state_writer *w)
 {
+	struct slot *slot;
+
 	if (w == NULL)
 		return;
-	free(w->data);
-	free(w->packed);
+	for (slot = w->slot; slot != NULL && slot < w->slot + w->slots;
+	     slot++) {
+		if (slot->packing)
+			state_pack_cancel(w->packer, &slot->job);
+		free(slot->data);
+		free(slot->packed);
+	}
+	free(w->slot);
 	free(w);
 }
 
@@ -152,6 +179,118 @@ unconst(const void *p)
 	return u.out;
 }
 
+/* The pages one after the other in the slot's buffer. */
+static size_t
+slot_gather(struct slot *slot)
+{
+	const struct state_memory *m = &slot->m;
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < m->runs; i++) {
+		const struct state_run r = state_memory_run(m, i);
+		size_t len = (size_t)r.count * STATE_PAGE;
+
+		if (r.kind != STATE_RUN_DATA)
+			continue;
+		memcpy(slot->data + at,
+		    slot->host + (size_t)r.first * STATE_PAGE, len);
+		at += len;
+	}
+	return at;
+}
+
+/* The pages where they lie, from iov[2] on; how many parts there are then. */
+static int
+slot_parts(const struct slot *slot, struct iovec *iov)
+{
+	int count = 2;
+
+	for (uint32_t i = 0; i < slot->m.runs; i++) {
+		const struct state_run r = state_memory_run(&slot->m, i);
+
+		if (r.kind == STATE_RUN_DATA)
+			iov[count++] =
+			    (struct iovec) { unconst(slot->host +
+						 (size_t)r.first * STATE_PAGE),
+				    (size_t)r.count * STATE_PAGE };
+	}
+	return count;
+}
+
+/* Begins with a section that has been scanned: what is to be packed is. */
+static void
+slot_begin(struct state_writer *w, struct slot *slot, bool still)
+{
+	slot->packing = false;
+	slot->len = 0;
+	slot->in_place = still && w->packer == NULL;
+	if (slot->in_place || slot->m.data_pages == 0)
+		return;
+	slot->len = slot_gather(slot);
+	if (w->packer == NULL)
+		return;
+	slot->packing = true;
+	state_pack_begin(w->packer, &slot->job, slot->packed, slot->len,
+	    slot->data, slot->len);
+}
+
+/* The payload's data as parts from iov[2] on; how many parts there are then. */
+static int
+slot_end(struct state_writer *w, struct slot *slot, struct iovec *iov)
+{
+	size_t packed = 0;
+
+	if (slot->in_place)
+		return slot_parts(slot, iov);
+	if (slot->packing)
+		packed = state_pack_end(w->packer, &slot->job);
+	slot->packing = false;
+	if (slot->len == 0)
+		return 2;
+	iov[2] = (struct iovec) { slot->data, slot->len };
+	if (packed != 0) {
+		slot->m.packing = STATE_ZSTD;
+		iov[2] = (struct iovec) { slot->packed, packed };
+	}
+	return 3;
+}
+
+/* Puts the section that was begun first. */
+static int
+slot_put(struct state_writer *w)
+{
+	const struct state_row *row = state_row(STATE_MEMORY);
+	struct slot *slot = &w->slot[w->first];
+	struct state_head head = { .type = STATE_MEMORY,
+		.version = row->version,
+		.flags = row->flags };
+	struct iovec iov[STATE_IO_PARTS];
+	uint32_t data = STATE_MEMORY_HEAD + slot->m.runs * STATE_RUN, gap;
+	uint64_t at = w->written.bytes + STATE_HEADER + data;
+	int count = slot_end(w, slot, iov);
+
+	if (slot->m.packing == STATE_RAW && slot->m.data_pages != 0) {
+		gap = (uint32_t)(-at & (STATE_PAGE - 1));
+		memset(slot->meta + data, 0, gap);
+		data += gap;
+	}
+	state_memory_encode(&slot->m, data, slot->meta);
+	iov[1] = (struct iovec) { slot->meta, data };
+	w->first = (w->first + 1) % w->slots;
+	w->begun--;
+	return writer_section(w, &head, iov, count);
+}
+
+/* All that was begun, in its order. */
+static int
+writer_flush(struct state_writer *w)
+{
+	while (w->begun > 0)
+		if (slot_put(w) == -1)
+			return -1;
+	return 0;
+}
+
 int
 state_write_raw(struct state_writer *w, const struct state_head *h,
     const void *payload, size_t len)
@@ -159,6 +298,8 @@ state_write_raw(struct state_writer *w, const struct state_head *h,
 	struct state_head head = *h;
 	struct iovec iov[2] = { [1] = { unconst(payload), len } };
 
+	if (writer_flush(w) == -1)
+		return -1;
 	return writer_section(w, &head, iov, 2);
 }
 
@@ -189,189 +330,34 @@ state_write_end(struct state_writer *w)
 	};
 	uint8_t payload[STATE_END_LEN];
 
+	if (writer_flush(w) == -1)
+		return -1;
 	state_put64(payload, w->number);
 	SHA256Final(payload + 8, &w->sha);
 	return state_write_raw(w, &head, payload, sizeof(payload));
 }
 
-/* --- memory --------------------------------------------------------------- */
-
-static bool
-page_is_zero(const uint8_t *page)
-{
-	uint64_t any, v[8];
-
-	for (size_t at = 0; at < STATE_PAGE; at += sizeof(v)) {
-		memcpy(v, page + at, sizeof(v));
-		any = v[0] | v[1] | v[2] | v[3] | v[4] | v[5] | v[6] | v[7];
-		if (any != 0)
-			return false;
-	}
-	return true;
-}
-
-/* Counts a page of this kind in: to the last run if it goes on there. */
-static void
-memory_add_page(struct state_writer *w, struct state_memory *m,
-    struct state_run *last, unsigned int page, enum state_run_kind kind)
-{
-	uint8_t *runs = w->meta + STATE_MEMORY_HEAD;
-
-	if (m->runs > 0 && last->kind == kind &&
-	    last->first + last->count == (int)page)
-		last->count++;
-	else {
-		*last =
-		    (struct state_run) { (uint16_t)page, 1, (uint16_t)kind };
-		m->runs++;
-	}
-	state_run_encode(*last, runs + (size_t)(m->runs - 1) * STATE_RUN);
-	if (kind == STATE_RUN_DATA)
-		m->data_pages++;
-	else
-		m->zero_pages++;
-}
-
-/* Looks at m->pages pages of the range from page first on. */
-static void
-memory_scan(struct state_writer *w, const struct state_range *range,
-    uint64_t first, struct state_memory *m)
-{
-	struct state_run last = { 0 };
-
-	for (unsigned int i = 0; i < m->pages; i++) {
-		uint64_t page = first + i;
-
-		if (range->bitmap != NULL &&
-		    (range->bitmap[page / 64] >> page % 64 & 1) == 0)
-			continue;
-		if (!page_is_zero(range->host + page * STATE_PAGE)) {
-			memory_add_page(w, m, &last, i, STATE_RUN_DATA);
-			w->written.pages++;
-			continue;
-		}
-		w->written.zero++;
-		if ((range->flags & STATE_RANGE_FRESH) == 0)
-			memory_add_page(w, m, &last, i, STATE_RUN_ZERO);
-	}
-}
-
-/* The pages one after the other in w->data. */
-static size_t
-memory_gather(
-    struct state_writer *w, const struct state_memory *m, const uint8_t *host)
-{
-	size_t at = 0;
-
-	for (uint32_t i = 0; i < m->runs; i++) {
-		const struct state_run r = state_memory_run(m, i);
-		size_t len = (size_t)r.count * STATE_PAGE;
-
-		if (r.kind != STATE_RUN_DATA)
-			continue;
-		memcpy(w->data + at, host + (size_t)r.first * STATE_PAGE, len);
-		at += len;
-	}
-	return at;
-}
-
-/* The pages where they lie, from iov[2] on; how many parts, or 0: too many. */
-static int
-memory_parts(
-    const struct state_memory *m, const uint8_t *host, struct iovec *iov)
-{
-	int count = 2;
-
-	for (uint32_t i = 0; i < m->runs; i++) {
-		const struct state_run r = state_memory_run(m, i);
-
-		if (r.kind != STATE_RUN_DATA)
-			continue;
-		if (count == STATE_IO_PARTS)
-			return 0;
-		iov[count++] = (struct iovec) {
-			unconst(host + (size_t)r.first * STATE_PAGE),
-			(size_t)r.count * STATE_PAGE
-		};
-	}
-	return count;
-}
-
-/* The payload's data as parts from iov[2] on; how many parts there are then. */
-static int
-memory_data(struct state_writer *w, struct state_memory *m, const uint8_t *host,
-    bool still, struct iovec *iov)
-{
-	size_t len, packed;
-	int count;
-
-	if (m->data_pages == 0)
-		return 2;
-	if (still && w->packer == NULL &&
-	    (count = memory_parts(m, host, iov)) != 0)
-		return count;
-	len = memory_gather(w, m, host);
-	iov[2] = (struct iovec) { w->data, len };
-	if (w->packer != NULL) {
-		packed = state_pack(w->packer, w->packed, len, w->data, len);
-		if (packed != 0) {
-			m->packing = STATE_ZSTD;
-			iov[2] = (struct iovec) { w->packed, packed };
-		}
-	}
-	return 3;
-}
-
-/* One section: m->pages pages of the range from page first on. */
-static int
-memory_section(struct state_writer *w, const struct state_range *range,
-    uint64_t first, uint32_t pages)
-{
-	const struct state_row *row = state_row(STATE_MEMORY);
-	struct state_head head = { .type = STATE_MEMORY,
-		.version = row->version,
-		.flags = row->flags };
-	struct state_memory m = {
-		.gpa = range->gpa + first * STATE_PAGE,
-		.pages = pages,
-		.packing = STATE_RAW,
-		.run = w->meta + STATE_MEMORY_HEAD,
-	};
-	struct iovec iov[STATE_IO_PARTS];
-	uint32_t data;
-	uint64_t at;
-	int count;
-
-	memory_scan(w, range, first, &m);
-	if (m.runs == 0)
-		return 0;
-	count = memory_data(w, &m, range->host + first * STATE_PAGE,
-	    (range->flags & STATE_RANGE_STILL) != 0, iov);
-	data = STATE_MEMORY_HEAD + m.runs * STATE_RUN;
-	at = w->written.bytes + STATE_HEADER + data;
-	if (m.packing == STATE_RAW && m.data_pages != 0) {
-		uint32_t gap = (uint32_t)(-at & (STATE_PAGE - 1));
-
-		memset(w->meta + data, 0, gap);
-		data += gap;
-	}
-	state_memory_encode(&m, data, w->meta);
-	iov[1] = (struct iovec) { w->meta, data };
-	return writer_section(w, &head, iov, count);
-}
-
 int
 state_write_memory(struct state_writer *w, const struct state_range *range)
 {
-	uint32_t most = w->packer != NULL ? STATE_PAGES_MAX : PAGES_RAW, pages;
+	struct state_scan scan = { .range = range };
+	struct slot *slot;
 
 	if (w->error != 0 || w->number == 0)
 		return failed(w, EINVAL);
-	for (uint64_t at = 0; at < range->pages; at += pages) {
-		pages = range->pages - at < most ? (uint32_t)(range->pages - at)
-						 : most;
-		if (memory_section(w, range, at, pages) == -1)
+	for (uint64_t at = 0; at < range->pages; at += slot->m.pages) {
+		if (w->begun == w->slots && slot_put(w) == -1)
 			return -1;
+		slot = &w->slot[(w->first + w->begun) % w->slots];
+		state_scan(&scan, at, &slot->m, slot->meta + STATE_MEMORY_HEAD);
+		w->written.zero += slot->m.zero_pages + scan.left_out;
+		w->written.pages += slot->m.data_pages;
+		if (slot->m.runs == 0)
+			continue;
+		slot->host = range->host + at * STATE_PAGE;
+		slot_begin(w, slot, (range->flags & STATE_RANGE_STILL) != 0);
+		w->begun++;
 	}
-	return 0;
+	/* What is being packed has been copied; the rest may not wait. */
+	return w->packer != NULL ? 0 : writer_flush(w);
 }

@@ -34,15 +34,24 @@ struct state_range {
 	 * all */
 	const uint64_t *bitmap;
 	uint32_t flags; /* STATE_RANGE_* */
+	/* With STATE_RANGE_FILE: of which file (borrowed), page-aligned, host
+	 * is a mapping. */
+	int fd;
+	uint64_t offset;
 };
 /* The receiver's pages are zero: zero ones need not be said. */
 #define STATE_RANGE_FRESH 0x01U
 /* Nobody writes to this memory: pages leave without a copy. */
 #define STATE_RANGE_STILL 0x02U
+/* It is the mapping of a file, and what is a hole there is zero: a mere look at
+ * it would take memory for it.  What fills a hole meanwhile is for the next
+ * round. */
+#define STATE_RANGE_FILE 0x04U
 
 /*
- * Returns owned.  packer (borrowed) compresses memory; NULL: it does not, and
- * pages lie page-aligned in the stream.  NULL with errno ENOMEM.
+ * Returns owned.  packer (borrowed, it ends after the writer) compresses
+ * memory; NULL: it does not, and pages lie page-aligned in the stream.  NULL
+ * with errno ENOMEM.
  */
 struct state_writer *state_writer_new(
     state_put_fn *put, void *arg, struct state_packer *packer);
@@ -63,7 +72,9 @@ int state_write_raw(struct state_writer *, const struct state_head *h,
 /*
  * As many MEMORY sections as it takes; none where all is left out.  Without
  * STATE_RANGE_STILL the guest may run: pages are copied before they are summed,
- * and what it changes during that is for the next round.  0 or -1 with errno.
+ * and what it changes during that is for the next round.  With a packer, the
+ * last sections may leave only with what is put next; they are copies, too.  0
+ * or -1 with errno.
  */
 int state_write_memory(struct state_writer *, const struct state_range *);
 /* END.  0 or -1 with errno. */

@@ -18,7 +18,7 @@
 
 #define START_ALL                                                              \
 	(START_MEMORY | START_CPUS | START_DISKS | START_NICS | START_KERNEL | \
-	    START_INITRD | START_CMDLINE | START_DEBUG)
+	    START_INITRD | START_CMDLINE | START_DEBUG | START_RECEIVE)
 
 /* How many descriptors of a kind a VM has at most; 0: none by message. */
 static const unsigned char file_max[VM_FILE__COUNT] = {
@@ -33,6 +33,10 @@ static const unsigned char file_max[VM_FILE__COUNT] = {
 	[VM_FILE_GDB] = 1,
 	[VM_FILE_KVM] = 1,
 	[VM_FILE_CRASH] = 1,
+	[VM_FILE_STATE] = 1,
+	[VM_FILE_STATE_HEAD] = 1,
+	[VM_FILE_STATE_ACK] = 1,
+	[VM_FILE_FAULTS] = 1,
 };
 _Static_assert(VMD_DISKS_MAX <= VMSPEC_INDEX_MAX, "disks fit");
 _Static_assert(VMD_NICS_MAX <= VMSPEC_INDEX_MAX, "taps fit");
@@ -72,7 +76,7 @@ vmspec_free(struct vmspec *s)
 static bool
 vmspec_nic_ok(const struct msg_nic *nic)
 {
-	if (nic->type > NIC_USER || (nic->flags & ~NIC_DOWN) != 0)
+	if (nic->type > NIC_USER || (nic->flags & ~(NIC_DOWN | NIC_FIXED)) != 0)
 		return false;
 	if (memchr(nic->ifname, '\0', sizeof(nic->ifname)) == NULL)
 		return false;
@@ -93,6 +97,9 @@ vmspec_start_ok(const struct msg_vm_start *m)
 	for (unsigned int i = 0; i < m->nics; i++)
 		if (!vmspec_nic_ok(&m->nic[i]))
 			return false;
+	if ((m->receive & ~(uint32_t)RECEIVE_FLAGS) != 0 ||
+	    (m->receive != 0 && (m->given & START_RECEIVE) == 0))
+		return false;
 	if (m->debug != 0 && m->debug != DEBUG_GDB &&
 	    m->debug != (DEBUG_GDB | DEBUG_STOP))
 		return false;
@@ -153,6 +160,15 @@ vmspec_take(struct vmspec *s, enum vm_file kind, unsigned int index)
 	if (fd != -1)
 		s->fd[kind][index] = -1;
 	return fd;
+}
+
+void
+vmspec_close(struct vmspec *s, uint32_t kinds)
+{
+	for (unsigned int k = 0; k < VM_FILE__COUNT; k++)
+		for (unsigned int i = 0; i < VMSPEC_INDEX_MAX; i++)
+			if ((kinds & (1U << k)) != 0 && s->fd[k][i] != -1)
+				vmspec_put(s, k, i, -1, 0);
 }
 
 static int

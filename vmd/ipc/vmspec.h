@@ -54,6 +54,14 @@ int vmspec_get(const struct vmspec *, enum vm_file, unsigned int index);
 /* The descriptor moves to the caller; -1 when there is none. */
 int vmspec_take(struct vmspec *, enum vm_file, unsigned int index);
 
+/* Closes all descriptors of the kinds in kinds (1 << VM_FILE_x). */
+void vmspec_close(struct vmspec *, uint32_t kinds);
+
+/* What a VM that is received comes from: of use until it has arrived. */
+#define VMSPEC_STATE_KINDS                                \
+	(1U << VM_FILE_STATE | 1U << VM_FILE_STATE_HEAD | \
+	    1U << VM_FILE_STATE_ACK | 1U << VM_FILE_FAULTS)
+
 /*
  * Sends the whole description with duplicates of the descriptors of the kinds
  * in kinds (1 << VM_FILE_x).  -1 with errno.

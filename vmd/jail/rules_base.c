@@ -16,6 +16,11 @@
 #define NOT_EXEC(i) ARG_BITS(i, PROT_EXEC, 0)
 #define FSTAT_ONLY(i) ARG_INT(i, AT_EMPTY_PATH)
 #define THREADED (V | B | C)
+/* As glibc's pthread_create() says it. */
+#define THREAD                                                              \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
+	    CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |            \
+	    CLONE_CHILD_CLEARTID)
 
 static const struct jail_row rows[] = {
 	/* The socket to the peers, the event loop, the descriptors passed. */
@@ -94,11 +99,10 @@ static const struct jail_row rows[] = {
 	    ARG_SELF(0)),
 	/* Their filter is their children's, too, whose pids are others. */
 	ROW(SPAWNERS, RUN, tgkill, "abort; a vm kicks its vCPU threads"),
-	ROW_IF(THREADED, SETUP, clone, "threads, never a process",
-	    ARG_LONG(0,
-		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-		    CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-		    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)),
+	ROW_IF(THREADED & ~V, SETUP, clone, "threads, never a process",
+	    ARG_LONG(0, THREAD)),
+	ROW_IF(V, RUN, clone, "threads, never a process: those of a send",
+	    ARG_LONG(0, THREAD)),
 	ROW_FAIL(ALL, RUN, clone3, ENOSYS,
 	    "glibc falls back to clone, whose flags can be tested"),
 	ROW(THREADED, SETUP, membarrier, "process-wide barrier"),

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 
 #define READ_ONLY(i) \
@@ -88,6 +89,12 @@ static const struct jail_row rows[] = {
 	ROW(V, SETUP, memfd_create, "guest memory"),
 	ROW(V, RUN, ftruncate, "guest memory; a dump that ends in a hole"),
 	ROW(V, RUN, pwrite64, "a dump, into the file it was given"),
+	ROW(V, RUN, fsync, "a state that is sent into a file"),
+	ROW(V, SETUP, preadv, "a state in a file, memory of which stays there"),
+	ROW_IF(V, RUN, ioctl, "what the reader of a state has not taken",
+	    ARG_INT(1, FIONREAD)),
+	ROW_IF(V, RUN, ioctl, "what the reader of a state has not taken",
+	    ARG_INT(1, TIOCOUTQ)),
 	ROW_IF(V, SETUP, prlimit64, "the size of a dump at most",
 	    ARG_INT(1, RLIMIT_FSIZE)),
 	ROW(V, SETUP, fallocate, "guest memory"),
@@ -95,6 +102,23 @@ static const struct jail_row rows[] = {
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW_IF(B | N, RUN, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW(V, RUN, pread64, "kernel and firmware; the kernel's counters"),
+	/* Memory on demand: who has mapped it, and who fills it. */
+	ROW_IF(V, SETUP, ioctl, "memory on demand: /dev/userfaultfd",
+	    ARG_INT(1, USERFAULTFD_IOC_NEW)),
+	ROW_IF(V, SETUP, ioctl, "memory on demand", ARG_INT(1, UFFDIO_API)),
+	ROW_IF(V, SETUP, ioctl, "memory on demand: our mapping",
+	    ARG_INT(1, UFFDIO_REGISTER)),
+	ROW_IF(V, RUN, ioctl, "a page that somebody waits for",
+	    ARG_INT(1, UFFDIO_COPY)),
+	ROW_IF(V, RUN, ioctl, "a page of zeroes that somebody waits for",
+	    ARG_INT(1, UFFDIO_ZEROPAGE)),
+	ROW_IF(V, RUN, ioctl, "a page that has come meanwhile",
+	    ARG_INT(1, UFFDIO_WAKE)),
+	ROW_IF(B | N, RUN, ioctl, "memory on demand: /dev/userfaultfd",
+	    ARG_INT(1, USERFAULTFD_IOC_NEW)),
+	ROW_IF(B | N, RUN, ioctl, "memory on demand", ARG_INT(1, UFFDIO_API)),
+	ROW_IF(B | N, RUN, ioctl, "memory on demand: its mapping",
+	    ARG_INT(1, UFFDIO_REGISTER)),
 	ROW(V, RUN, lseek, "size of kernel and firmware"),
 
 	/* usernet: the name servers. */

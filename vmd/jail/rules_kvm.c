@@ -79,11 +79,17 @@ static const struct jail_row rows[] = {
 	KVM(RUN, KVM_SET_CPUID2, "CPUID policy"),
 	KVM(RUN, KVM_GET_TSC_KHZ, "frequency of the TSC"),
 	KVM(RUN, KVM_SET_TSC_KHZ, "frequency of the TSC"),
+	KVM(RUN, KVM_HAS_DEVICE_ATTR, "offset of the TSC"),
+	KVM(RUN, KVM_GET_DEVICE_ATTR, "offset of the TSC: pause, saved state"),
+	KVM(RUN, KVM_SET_DEVICE_ATTR, "offset of the TSC: pause, saved state"),
 	KVM(RUN, KVM_INTERRUPT, "interrupts without irqchip"),
 	KVM(RUN, KVM_NMI, "NMI"),
 	KVM(RUN, KVM_TRANSLATE, "addresses for the debugger"),
 	KVM(RUN, KVM_SET_GUEST_DEBUG, "debugger"),
 	KVM(RUN, KVM_KVMCLOCK_CTRL, "tells the guest it was paused"),
+	ROW(V, RUN, timer_create, "the end of a slowed vCPU's turn"),
+	ROW(V, RUN, timer_settime, "the end of a slowed vCPU's turn"),
+	ROW(V, RUN, timer_delete, "the end of a slowed vCPU's turn"),
 	ROW(V, RUN, eventfd2, "eventfds of a device that starts again"),
 
 	/* The console. */

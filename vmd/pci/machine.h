@@ -10,6 +10,7 @@
 #define MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct bus;
@@ -39,6 +40,9 @@ struct machine {
 	/* Guest memory [gpa, gpa + len), NULL when not all RAM.  The bytes
 	 * change under the caller's eyes. */
 	void *(*memory_at)(void *arg, uint64_t gpa, uint64_t len);
+	/* After a write to it; NULL: nobody asks.  A page that is copied while
+	 * it changes is copied again. */
+	void (*wrote)(void *arg, uint64_t gpa, uint64_t len);
 	/* Nanoseconds that stand still while the VM is paused. */
 	uint64_t (*now)(void *arg);
 	/* Seconds and nanoseconds of the host's calendar clock (UTC). */
@@ -48,5 +52,12 @@ struct machine {
 	/* The guest switches off or resets the machine. */
 	void (*power)(void *arg, enum machine_power);
 };
+
+static inline void
+machine_wrote(const struct machine *m, uint64_t gpa, uint64_t len)
+{
+	if (m->wrote != NULL)
+		m->wrote(m->arg, gpa, len);
+}
 
 #endif /* MACHINE_H */

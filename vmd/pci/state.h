@@ -59,6 +59,12 @@ struct state_table {
 #define STATE_MAX(s, m, max_) STATE_FIELD(s, m, UINT64_MAX, max_)
 #define STATE_ANY(s, m) STATE_FIELD(s, m, UINT64_MAX, UINT64_MAX)
 #define STATE_BOOL(s, m) STATE_FIELD(s, m, 1, 1)
+/* A number of any value that version since_ brought. */
+#define STATE_SINCE(s, m, since_)                                              \
+	{                                                                      \
+#m, offsetof(s, m), STATE_SIZE(s, m), 1, (since_), UINT64_MAX, \
+		    UINT64_MAX                                                 \
+	}
 /* An array of numbers of any value. */
 #define STATE_ARRAY(s, m)                                                  \
 	{                                                                  \

@@ -33,12 +33,27 @@ virtio_is_stopping(const struct virtio_device *v)
 	return v->paused && (v->stopping || v->resetting);
 }
 
+/*
+ * A process that dies may do so between a write and its note in the log.  What
+ * it has put into buffers without telling the guest does not matter, but what
+ * the guest has been told does.
+ */
+static void
+virtio_link_used(const struct virtio_device *v)
+{
+	for (unsigned int i = 0; v->live && i < v->class->queues; i++)
+		if (v->queue[i].enabled)
+			machine_wrote(pci_get_machine(v->pci),
+			    v->queue[i].device, 6 + 8ULL * v->queue[i].size);
+}
+
 /* Who waits for a process that is gone has waited enough. */
 static void
 virtio_link_end(struct virtio_device *v)
 {
 	bool waited = virtio_is_stopping(v), live = v->live;
 
+	virtio_link_used(v);
 	virtio_link_close(v);
 	virtio_update(v);
 	if (live)
@@ -47,8 +62,7 @@ virtio_link_end(struct virtio_device *v)
 		virtio_stopped(v);
 }
 
-/* The process is gone or broke the rules. */
-static void
+void
 virtio_link_gone(void *arg, const char *why)
 {
 	struct virtio_device *v = arg;
@@ -65,8 +79,8 @@ virtio_link_ready(void *arg)
 	msg_link_read(&v->link);
 }
 
-static int
-virtio_send_fd(struct virtio_device *v, enum msg_type type, int fd,
+int
+virtio_link_send_fd(struct virtio_device *v, enum msg_type type, int fd,
     const void *payload, size_t len)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -99,6 +113,19 @@ virtio_link_config(struct virtio_device *v, const void *config, size_t len)
 	memcpy(v->config, config, len);
 }
 
+/* It must know that pages may be missing before it maps them. */
+static int
+virtio_send_memory(struct virtio_device *v)
+{
+	const struct virtio_memory *memory = v->memory;
+
+	if (memory->on_demand &&
+	    virtio_link_send_fd(v, MSG_DEV_FAULTS, memory->faults_fd, NULL, 0) == -1)
+		return -1;
+	return virtio_link_send_fd(
+	    v, MSG_DEV_MEMORY, memory->fd, &memory->map, sizeof(memory->map));
+}
+
 static void
 virtio_hello(void *arg, struct msg *m)
 {
@@ -112,12 +139,13 @@ virtio_hello(void *arg, struct msg *m)
 	v->hello = true;
 	virtio_link_config(v, m->tail, m->tail_len);
 	v->offered = h->features & FEATURES_ALLOWED;
-	if (virtio_send_fd(v, MSG_DEV_MEMORY, v->memory->fd, &v->memory->map,
-		sizeof(v->memory->map)) == -1) {
+	if (virtio_send_memory(v) == -1 || virtio_log_hello(v) == -1) {
 		virtio_link_gone(v, "does not take messages");
 		return;
 	}
 	virtio_link_push(v);
+	if (v->announce)
+		virtio_announce(v);
 	v->events->ready(v->events->arg, v);
 }
 
@@ -140,9 +168,9 @@ virtio_send_queues(struct virtio_device *v)
 
 		if (!q->enabled)
 			continue;
-		if (virtio_send_fd(v, MSG_DEV_QUEUE, q->kick, &m, sizeof(m)) ==
-			-1 ||
-		    virtio_send_fd(v, MSG_DEV_CALL, q->call.fd, &index,
+		if (virtio_link_send_fd(
+			v, MSG_DEV_QUEUE, q->kick, &m, sizeof(m)) == -1 ||
+		    virtio_link_send_fd(v, MSG_DEV_CALL, q->call.fd, &index,
 			sizeof(index)) == -1)
 			return -1;
 	}
@@ -230,11 +258,29 @@ virtio_broken(void *arg, struct msg *m)
 	v->events->broken(v->events->arg, v, false, why);
 }
 
+/* Where it asks for its pages; until it has been answered it waits. */
+static void
+virtio_faults(void *arg, struct msg *m)
+{
+	struct virtio_device *v = arg;
+	int fd = m->fd;
+
+	if (!v->memory->on_demand || !v->hello || v->faults) {
+		virtio_link_gone(v, "was not asked for its missing pages");
+		return;
+	}
+	v->faults = true;
+	m->fd = -1;
+	v->events->faults(v->events->arg, v, fd, m->payload);
+}
+
 const msg_handler vm_from_device[MSG__COUNT] = {
 	[MSG_DEV_HELLO] = virtio_hello,
+	[MSG_DEV_FAULTS_FD] = virtio_faults,
 	[MSG_DEV_STOPPED] = virtio_link_stopped,
 	[MSG_DEV_RESET_DONE] = virtio_reset_done,
 	[MSG_DEV_BROKEN] = virtio_broken,
+	[MSG_DEV_LOG_ON] = virtio_log_answer,
 };
 
 void
@@ -246,7 +292,11 @@ virtio_link_close(struct virtio_device *v)
 		host->unwatch(host->arg, v->link_watch);
 	v->link_watch = NULL;
 	msg_link_fini(&v->link);
+	if (v->faults)
+		v->events->faults(v->events->arg, v, -1, NULL);
+	v->faults = false;
 	v->hello = v->live = v->resetting = v->stopping = false;
+	virtio_log_close(v);
 }
 
 int
@@ -324,5 +374,14 @@ virtio_continue(struct virtio_device *v)
 		virtio_link_wake(v);
 	if (v->live && !v->stopping &&
 	    MSG_SEND_EMPTY(&v->link, MSG_DEV_START, 0) == -1)
+		virtio_link_gone(v, "does not take messages");
+}
+
+void
+virtio_announce(struct virtio_device *v)
+{
+	v->announce = v->class->kind == DEVICE_NET && !v->hello;
+	if (v->class->kind == DEVICE_NET && v->hello &&
+	    MSG_SEND_EMPTY(&v->link, MSG_DEV_ANNOUNCE, 0) == -1)
 		virtio_link_gone(v, "does not take messages");
 }

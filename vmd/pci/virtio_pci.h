@@ -21,12 +21,15 @@
 
 struct state_buf;
 struct virtio_device;
+struct virtio_log;
 
 /* What a device process is told of guest memory, and by which descriptor
  * (borrowed; sent as a duplicate). */
 struct virtio_memory {
 	int fd;
 	struct msg_dev_memory map;
+	bool on_demand; /* its pages come when they are touched */
+	int faults_fd; /* borrowed, on_demand: /dev/userfaultfd */
 };
 
 /* Told about the device by name ("blk0"); machine lock held. */
@@ -40,6 +43,12 @@ struct virtio_events {
 	    void *arg, struct virtio_device *, bool gone, const char *why);
 	/* The answer to virtio_stop. */
 	void (*stopped)(void *arg, struct virtio_device *);
+	/* virtio_log_is_on() has become true.  NULL: nobody asks. */
+	void (*logging)(void *arg, struct virtio_device *);
+	/* With memory on demand: the descriptor (taken) on which the process
+	 * asks for its pages, and its addresses; -1 and NULL: it has gone. */
+	void (*faults)(void *arg, struct virtio_device *, int fd,
+	    const struct msg_dev_faults *);
 };
 
 /*
@@ -69,6 +78,10 @@ void virtio_stop(struct virtio_device *);
 void virtio_continue(struct virtio_device *);
 /* It was asked to stop and has not answered. */
 bool virtio_is_stopping(const struct virtio_device *);
+
+/* Has a net device tell its network, several times within a second, that its
+ * MAC address is here now (RFC 903); nothing on other devices. */
+void virtio_announce(struct virtio_device *);
 
 /*
  * State as in pci/state.h; PCI's is loaded before.  Saving wants a device that

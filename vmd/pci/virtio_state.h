@@ -78,11 +78,16 @@ struct virtio_device {
 	bool hello;
 	bool live; /* it was told of the queues and not reset since */
 	bool resetting; /* it was told to reset and has not done so yet */
+	bool faults; /* it has sent where it asks for missing pages */
 	uint8_t status_before; /* what the guest reads meanwhile */
 	bool paused; /* the VM is, or is about to be */
 	bool stopping; /* it was told to stop and has not done so yet */
 	bool loaded; /* and not gone on since */
 	bool config_new; /* loaded, and the process has another one */
+	const struct virtio_log *log; /* borrowed; NULL: off */
+	bool log_asked; /* it was given the log and has not answered */
+	bool log_on; /* it has answered */
+	bool announce; /* once it has said hello */
 };
 
 /* virtio_common.c */
@@ -107,6 +112,22 @@ void virtio_link_reset(struct virtio_device *);
 void virtio_link_config(struct virtio_device *, const void *config, size_t len);
 /* Closes the link, if there is one, without any effect on the guest. */
 void virtio_link_close(struct virtio_device *);
+
+/* Ends the link because of what the process did; arg is the device. */
+void virtio_link_gone(void *arg, const char *why);
+/* Sends a duplicate of fd.  -1 with errno. */
+int virtio_link_send_fd(struct virtio_device *, enum msg_type, int fd,
+    const void *payload, size_t len);
+
+/* virtio_log.c */
+
+/* The process has said hello and is told of memory, of nothing else yet.  -1
+ * when it does not take messages. */
+int virtio_log_hello(struct virtio_device *);
+/* The link is closed. */
+void virtio_log_close(struct virtio_device *);
+/* Handler of DEV_LOG_ON. */
+void virtio_log_answer(void *arg, struct msg *);
 
 /* virtio_pci.c */
 

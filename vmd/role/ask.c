@@ -29,6 +29,7 @@ static void
 ask_end(struct parent *p, struct vment *v, uint32_t client,
     const struct msg_result *r, const char *detail)
 {
+	vmsend_answered(v, client);
 	vment_forget_client(v, client);
 	request_answer(p, client, r, detail);
 }
@@ -38,10 +39,16 @@ ask_end(struct parent *p, struct vment *v, uint32_t client,
  * the client's making: only what is known without asking that.
  */
 static enum vm_error
-ask_check_file(int fd)
+ask_check_dump(struct parent *p, const struct session *s, struct vment *v,
+    const struct msg *m, char *detail)
 {
-	int flags = fcntl(fd, F_GETFL);
+	int fd = m->fd, flags = fcntl(fd, F_GETFL);
 	struct statx sx;
+
+	(void)p;
+	(void)s;
+	(void)v;
+	(void)detail;
 
 	if (flags == -1 || (flags & (O_PATH | O_APPEND | O_DIRECT)) != 0 ||
 	    (flags & O_ACCMODE) != O_RDWR)
@@ -51,6 +58,29 @@ ask_check_file(int fd)
 	    !S_ISREG(sx.stx_mode))
 		return VM_ERROR_FILE_TYPE;
 	return VM_ERROR_OK;
+}
+
+/* What a question has to pass before it is passed on; what has a descriptor has
+ * a check of that. */
+static enum vm_error (*const checks[MSG__COUNT])(struct parent *,
+    const struct session *, struct vment *, const struct msg *,
+    char *detail) = {
+	[MSG_VM_DUMP] = ask_check_dump,
+	[MSG_VM_SEND] = vmsend_prepare,
+};
+
+static enum vm_error
+ask_check(struct parent *p, const struct session *s, struct vment *v,
+    const struct msg *m, char *detail)
+{
+	detail[0] = '\0';
+	if (v->state == VM_STARTING) {
+		strlcpy(detail, "it is being started", VMD_DETAIL_MAX + 1);
+		return VM_ERROR_NOT_RUNNING;
+	}
+	if (checks[m->type] != NULL)
+		return checks[m->type](p, s, v, m, detail);
+	return m->fd == -1 ? VM_ERROR_OK : VM_ERROR_INVALID;
 }
 
 void
@@ -63,6 +93,7 @@ ask_request(void *arg, struct msg *m)
 		struct msg_vm_ask ask;
 		char bytes[ASK_PAYLOAD_MAX];
 	} payload;
+	char detail[VMD_DETAIL_MAX + 1];
 	struct msg_result r;
 	struct vment *v;
 	int fd = m->fd;
@@ -75,13 +106,9 @@ ask_request(void *arg, struct msg *m)
 	v = request_running_vm(p, s, &payload.ask.target);
 	if (v == NULL)
 		return;
-	r = request_result(v, VM_ERROR_NOT_RUNNING);
-	if (v->state == VM_STARTING) {
-		request_answer(p, s->id, &r, "it is being started");
-		return;
-	}
-	if (fd != -1 && (r.error = ask_check_file(fd)) != VM_ERROR_OK) {
-		request_answer(p, s->id, &r, "");
+	r = request_result(v, ask_check(p, s, v, m, detail));
+	if (r.error != VM_ERROR_OK) {
+		request_answer(p, s->id, &r, detail);
 		return;
 	}
 	payload.ask.target = (struct msg_vm_target) { .id = v->id };
@@ -124,6 +151,7 @@ ask_part(void *arg, struct msg *m)
 		return;
 	}
 	r = request_result(v, VM_ERROR_FAILED);
+	ask_cancel(p, v, client);
 	ask_end(p, v, client, &r, "too much is asked of the daemon at once");
 }
 
@@ -135,9 +163,12 @@ ask_answer(void *arg, struct msg *m)
 	char detail[VMD_DETAIL_MAX + 1];
 	struct msg_result r;
 	uint32_t client;
-	struct vment *v = ask_vm(p, m, &client);
+	struct vment *v = vmlist_find_id(&p->vms, m->peerid);
 
-	if (v == NULL)
+	/* Nobody may wait for it any more. */
+	if (v != NULL)
+		vmsend_answered(v, a->client);
+	if ((v = ask_vm(p, m, &client)) == NULL)
 		return;
 	r = request_result(
 	    v, a->error < VM_ERROR__COUNT ? a->error : VM_ERROR_FAILED);

@@ -16,6 +16,7 @@
 #include "boot/boot.h"
 #include "chip/console.h"
 #include "chip/fwcfg.h"
+#include "chip/genid.h"
 #include "chip/legacy.h"
 #include "chip/pm.h"
 #include "chip/rtc.h"
@@ -25,6 +26,7 @@
 #include "ipc/vmspec.h"
 #include "pci/bus.h"
 #include "pci/virtio_class.h"
+#include "role/lazy.h"
 #include "vmm.h"
 
 #define NS_PER_S 1000000000ULL
@@ -134,6 +136,12 @@ board_clock_start(struct board *b)
 	board_timer_program(b);
 }
 
+void
+board_clock_advance(struct board *b, uint64_t ns)
+{
+	b->clock_behind -= ns;
+}
+
 /* --- what chips ask for ----------------------------------------------------
  */
 
@@ -159,6 +167,12 @@ board_memory_at(void *arg, uint64_t gpa, uint64_t len)
 	struct board *b = arg;
 
 	return vm_map_gpa(b->vm, gpa, len);
+}
+
+static void
+board_wrote(void *arg, uint64_t gpa, uint64_t len)
+{
+	board_log_wrote(arg, gpa, len);
 }
 
 static void
@@ -285,6 +299,7 @@ board_device_broken(
 	if (gone) {
 		log_warnx(
 		    "vm", "%s lost its process: %s", virtio_name(dev), why);
+		board_log_changed(b);
 		return;
 	}
 	while (i < BOARD_DEVICES_MAX - 1 && b->device[i] != dev)
@@ -300,6 +315,25 @@ board_device_stopped(void *arg, struct virtio_device *dev)
 
 	(void)dev;
 	b->device_stopped(b->arg);
+}
+
+static void
+board_device_logging(void *arg, struct virtio_device *dev)
+{
+	(void)dev;
+	board_log_changed(arg);
+}
+
+static void
+board_device_faults(void *arg, struct virtio_device *dev, int fd,
+    const struct msg_dev_faults *m)
+{
+	struct board *b = arg;
+	unsigned int i = 0;
+
+	while (i < BOARD_DEVICES_MAX - 1 && b->device[i] != dev)
+		i++;
+	lazy_device(b->lazy, i, fd, m);
 }
 
 enum vm_error
@@ -343,6 +377,13 @@ board_is_ready(const struct board *b)
 		if (!virtio_is_ready(b->device[i]))
 			return false;
 	return true;
+}
+
+void
+board_announce(struct board *b)
+{
+	for (unsigned int i = 0; i < b->devices; i++)
+		virtio_announce(b->device[i]);
 }
 
 /* --- building --------------------------------------------------------------
@@ -396,6 +437,7 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 		.irq = board_irq,
 		.msi = board_msi,
 		.memory_at = board_memory_at,
+		.wrote = board_wrote,
 		.now = board_now,
 		.wall_ns = board_wall_ns,
 		.timer = board_timer,
@@ -416,6 +458,8 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 		.ready = board_device_ready,
 		.broken = board_device_broken,
 		.stopped = board_device_stopped,
+		.logging = board_device_logging,
+		.faults = board_device_faults,
 	};
 
 	b->machine = m;
@@ -427,7 +471,7 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 
 /* The chips live as long as the process: only what is talked to is kept. */
 static void
-board_chips_init(struct board *b)
+board_chips_init(struct board *b, bool firmware)
 {
 	const struct uart_host uart = {
 		.out = terminal_out,
@@ -439,6 +483,7 @@ board_chips_init(struct board *b)
 	if ((b->uart = uart_new(&b->machine, &uart)) == NULL ||
 	    (b->rtc = rtc_new(&b->machine)) == NULL ||
 	    (b->pm = pm_new(&b->machine)) == NULL ||
+	    (b->genid = genid_new(&b->machine, b->pm, firmware)) == NULL ||
 	    (b->fwcfg = fwcfg_new(&b->machine)) == NULL ||
 	    (b->vmcoreinfo = vmcoreinfo_new(&b->machine, b->fwcfg)) == NULL ||
 	    (b->legacy = legacy_new(
@@ -448,12 +493,31 @@ board_chips_init(struct board *b)
 	terminal_set_uart(&b->terminal, b->uart);
 }
 
+int
+board_fill_on_demand(struct board *b, struct lazy_setup *setup)
+{
+	setup->devices = b->devices;
+	b->lazy = lazy_start(b->vm, setup);
+	if (b->lazy == NULL) {
+		int error = errno;
+
+		close(setup->device);
+		errno = error;
+		return -1;
+	}
+	b->memory.on_demand = true;
+	b->memory.faults_fd = setup->device;
+	return 0;
+}
+
 enum vm_error
 board_init(struct board *b, struct vm *vm, struct vmspec *spec)
 {
 	b->vm = vm;
 	board_machine_init(b, &spec->start);
 	board_memory_init(b);
+	if (board_log_init(b) == -1)
+		fatal("vm", "log of written memory");
 	b->timer_fd =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (b->timer_fd == -1 ||
@@ -467,6 +531,6 @@ board_init(struct board *b, struct vm *vm, struct vmspec *spec)
 		log_warn("vm", "console");
 		return VM_ERROR_TTY_FAILED;
 	}
-	board_chips_init(b);
+	board_chips_init(b, vmspec_get(spec, VM_FILE_KERNEL, 0) == -1);
 	return board_devices_init(b, &spec->start);
 }

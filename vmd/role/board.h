@@ -17,11 +17,14 @@
 #include "pci/machine.h"
 #include "pci/pci.h"
 #include "pci/virtio_pci.h"
+#include "role/board_log.h"
 #include "role/terminal.h"
 #include "role/watch.h"
 #include "vm_error.h"
 #include "vmd_msg.h"
 
+struct lazy;
+struct lazy_setup;
 struct state_buf;
 struct vm;
 struct vmspec;
@@ -37,6 +40,7 @@ struct board {
 	struct pci_host pci_host;
 	struct pci *pci;
 	struct pm *pm;
+	struct genid *genid;
 	struct rtc *rtc;
 	struct fwcfg *fwcfg;
 	struct legacy *legacy;
@@ -44,6 +48,8 @@ struct board {
 	struct uart *uart;
 	struct terminal terminal;
 	struct virtio_memory memory;
+	struct board_log log;
+	struct lazy *lazy; /* owned; NULL: memory is not on demand */
 	struct virtio_events events;
 	struct virtio_device *device[BOARD_DEVICES_MAX];
 	/* A driver can break its device as often as it resets it. */
@@ -90,10 +96,22 @@ bool board_attach(
     struct board *, enum device_kind kind, unsigned int index, int fd);
 /* All devices' processes have said hello. */
 bool board_is_ready(const struct board *);
+/* The machine has come from elsewhere: its networks are told. */
+void board_announce(struct board *);
+
+/*
+ * Has the RAM, which nobody has touched yet, come from a state file as it is
+ * touched: see role/lazy.h.  After board_init(), and before the main loop hears
+ * of devices.  Takes device, file and index of the setup in every case and sets
+ * its devices; -1 with errno.
+ */
+int board_fill_on_demand(struct board *, struct lazy_setup *);
 
 /* Stops the VM's clock and its timers, and starts them again. */
 void board_clock_stop(struct board *);
 void board_clock_start(struct board *);
+/* Makes it show ns more, while it is stopped. */
+void board_clock_advance(struct board *, uint64_t ns);
 
 /*
  * The state of all chips and devices as one part of a VM's: see pci/state.h.

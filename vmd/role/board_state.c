@@ -12,6 +12,7 @@
 
 #include "chip/console.h"
 #include "chip/fwcfg.h"
+#include "chip/genid.h"
 #include "chip/legacy.h"
 #include "chip/pm.h"
 #include "chip/rtc.h"
@@ -75,6 +76,7 @@ board_load_clock(struct board *b, struct state_buf *buf)
 CHIP(rtc, b->rtc)
 CHIP(uart, b->uart)
 CHIP(pm, b->pm)
+CHIP(genid, b->genid)
 CHIP(fwcfg, b->fwcfg)
 CHIP(vmcoreinfo, b->vmcoreinfo)
 CHIP(legacy, b->legacy)
@@ -96,6 +98,7 @@ static const struct board_part {
 	PART(rtc),
 	PART(uart),
 	PART(pm),
+	PART(genid),
 	PART(fwcfg),
 	PART(vmcoreinfo),
 	PART(legacy),

@@ -162,6 +162,7 @@ const msg_handler control_from_client[MSG__COUNT] = {
 	[MSG_VM_PAUSE] = client_request,
 	[MSG_VM_UNPAUSE] = client_request,
 	[MSG_VM_DUMP] = client_request,
+	[MSG_VM_SEND] = client_request,
 	[MSG_VM_GDB] = client_request,
 	[MSG_VM_STATS] = client_request,
 	[MSG_STATUS] = client_request,
@@ -307,6 +308,7 @@ const msg_handler control_from_parent[MSG__COUNT] = {
 	[MSG_STATUS_END] = control_answer,
 	[MSG_STATS_ROW] = control_answer,
 	[MSG_VM_PROGRESS] = control_answer,
+	[MSG_SEND_PROGRESS] = control_answer,
 	[MSG_CLIENT_CLOSE] = control_client_close,
 	[MSG_LOG_LEVEL] = child_log_level,
 };

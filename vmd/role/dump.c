@@ -430,7 +430,8 @@ dump_crash(struct dump *d, void (*done)(void *arg), void *arg)
 static int
 dump_limit(const struct vmspec *spec)
 {
-	const rlim_t most = spec->start.memory + DUMP_MORE;
+	/* A state has pages more than once. */
+	const rlim_t most = 4 * spec->start.memory + DUMP_MORE;
 	const struct rlimit limit = { .rlim_cur = most, .rlim_max = most };
 
 	/* A file over the limit is an error of its write. */

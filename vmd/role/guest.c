@@ -40,7 +40,7 @@ static const struct timeval respawn_delay = { .tv_usec = 20000 };
 	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |     \
 	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_TTY |   \
 	    1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
-	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB)
+	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB | VMSPEC_STATE_KINDS)
 
 struct guest *
 guest_new(struct guest_host *host, uint32_t id, struct vmspec *spec)
@@ -300,7 +300,15 @@ guest_start(struct guest *g)
 		NULL, 0) == -1 ||
 	    vmspec_send(g->spec, &g->vm->link, g->id, VM_KINDS) == -1)
 		return VM_ERROR_SPAWN_FAILED;
-	return guest_limit(g);
+	/* Who reads a pipe is gone when that process is. */
+	vmspec_close(g->spec, VMSPEC_STATE_KINDS);
+	if ((g->spec->start.given & START_RECEIVE) == 0)
+		return guest_limit(g);
+	/* As long as its sender takes; whoever began it can end it.  It may
+	 * arrive paused. */
+	g->disks.receives = g->disks.unlocked = true;
+	g->states++;
+	return VM_ERROR_OK;
 }
 
 void

@@ -33,6 +33,16 @@ struct guest_asks {
 	int64_t filled_ms; /* when credit was last given by time */
 };
 
+/* What the process of a VM that moves asks about its disks; guest_disks.c. */
+struct guest_disks {
+	struct log_limit limit; /* how often */
+	unsigned int sends; /* begun since no question was open */
+	bool receives; /* until it is up */
+	bool unlocked; /* it has given up their locks */
+	bool unpaused; /* it may make sure once that it has them */
+	bool asked; /* and waits for an answer */
+};
+
 /* One process of a VM. */
 struct guest_proc {
 	TAILQ_ENTRY(guest_proc) entry;
@@ -79,6 +89,7 @@ struct guest {
 	size_t detail_len;
 	struct log_limit lines; /* of all its processes */
 	struct guest_asks asks;
+	struct guest_disks disks;
 	unsigned int
 	    states; /* VM_STATEs that were asked for and did not come */
 	bool ending;
@@ -110,6 +121,12 @@ void guestmsg_to_parent(void *arg, struct msg *);
 /* Handlers of what a VM process answers; arg is its struct guest_proc. */
 void guest_ask_part(void *arg, struct msg *);
 void guest_ask_answer(void *arg, struct msg *);
+/* The process breaks the rules: it is heard no more, and ends. */
+void guest_ask_break(struct guest_proc *, const char *why);
+/* The handler of VM_DISKS; arg is the struct guest_proc. */
+void guest_disks_ask(void *arg, struct msg *);
+/* Passes the answer on.  g->vm must be there. */
+void guest_disks_done(struct guest *, struct msg *);
 /* To every process of the guest. */
 void guest_log_level(struct guest *, uint32_t level);
 

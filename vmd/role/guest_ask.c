@@ -47,6 +47,11 @@ guest_ask(struct guest *g, struct msg *m)
 	if (asks->open++ == 0)
 		asks->filled_ms = guest_proc_now_ms();
 	asks->credit += ANSWER_PARTS;
+	/* One that cannot know what became of the VM pauses it. */
+	if (m->type == MSG_VM_SEND) {
+		g->disks.sends++;
+		g->states++;
+	}
 }
 
 static bool
@@ -66,8 +71,7 @@ guest_ask_part_pass(struct guest_asks *asks)
 	return true;
 }
 
-/* The process breaks the rules: it is heard no more, and ends. */
-static void
+void
 guest_ask_break(struct guest_proc *p, const char *why)
 {
 	log_warnx("guest", "vm %s: its process %s: ended",
@@ -98,7 +102,8 @@ guest_ask_answer(void *arg, struct msg *m)
 		guest_ask_break(p, "answers what nobody asked");
 		return;
 	}
-	asks->open--;
+	if (--asks->open == 0)
+		p->guest->disks.sends = 0;
 	if (asks->credit > asks->open * ANSWER_PARTS)
 		asks->credit = asks->open * ANSWER_PARTS;
 	guestmsg_to_parent(p, m);

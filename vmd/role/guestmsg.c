@@ -26,6 +26,7 @@ void
 guest_command(struct guest *g, struct msg *m)
 {
 	g->states++;
+	g->disks.unpaused = m->type == MSG_VM_UNPAUSE;
 	msg_forward(&g->vm->link, m, g->id);
 }
 
@@ -49,6 +50,7 @@ guestmsg_ready(void *arg, struct msg *m)
 	if (p->guest->answered)
 		return;
 	p->guest->answered = true;
+	p->guest->disks.receives = false;
 	guestmsg_to_parent(arg, m);
 }
 
@@ -133,7 +135,9 @@ const msg_handler vmm_from_vm[MSG__COUNT] = {
 	[MSG_VM_STATE] = guestmsg_state,
 	[MSG_VM_DUMPED] = guestmsg_dumped,
 	[MSG_VM_EXITING] = guestmsg_exiting,
+	[MSG_VM_DISKS] = guest_disks_ask,
 	[MSG_VM_PROGRESS] = guest_ask_part,
+	[MSG_SEND_PROGRESS] = guest_ask_part,
 	[MSG_STATS_ROW] = guest_ask_part,
 	[MSG_VM_ANSWER] = guest_ask_answer,
 	[MSG_LOG_LINE] = guestmsg_log_line,

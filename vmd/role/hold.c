@@ -39,8 +39,8 @@ hold_take(struct hold *h, enum holder who, void (*still)(void *arg), void *arg)
 static void
 hold_clocks(struct hold *h)
 {
-	if (vm_clock_get(h->board->vm, &h->guest_clock) == -1)
-		log_warn("vm", "reading the guest's clock");
+	if (vm_get_time(h->board->vm, &h->time) == -1)
+		log_warn("vm", "reading the guest's clocks");
 	board_clock_stop(h->board);
 	h->still = true;
 }
@@ -48,8 +48,8 @@ hold_clocks(struct hold *h)
 static void
 hold_clocks_go(struct hold *h)
 {
-	if (vm_clock_set(h->board->vm, h->guest_clock) == -1)
-		log_warn("vm", "setting the guest's clock");
+	if (vm_set_time(h->board->vm, &h->time, 0) == -1)
+		log_warn("vm", "setting the guest's clocks");
 	board_clock_start(h->board);
 	h->still = false;
 }

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm_move.h"
+
 struct board;
 struct vcpus;
 
@@ -30,7 +32,7 @@ struct hold {
 	unsigned int holders; /* bits 1 << enum holder */
 	unsigned int asked; /* of these: who has not heard that it stands */
 	bool still; /* all vCPUs and the clocks stand */
-	uint64_t guest_clock; /* kvm-clock in ns, while still */
+	struct vm_time time; /* of the guest, while still */
 	struct {
 		void (*still)(void *arg);
 		void *arg;

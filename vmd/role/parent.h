@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The parent's state, shared by the files that make up that role: parent.c
- * (processes and signals), vmstart.c and vmlife.c (VMs), request.c and ask.c
- * (clients), reload.c (vm.conf).
+ * (processes and signals), vmstart.c and vmlife.c (VMs), vmsend.c, vmreceive.c
+ * and vmdisks.c (VMs that move), request.c and ask.c (clients), reload.c
+ * (vm.conf).
  *
  * The parent is the only process that opens files, ptys and taps.  It never
  * sees a byte that a guest made, but answers messages of less privileged
@@ -128,6 +129,62 @@ void vmstart_taps_again(struct parent *);
 /* vmm is gone, and with it every VM. */
 void vmlife_all_ended(struct parent *);
 
+/* --- vmsend.c ---------------------------------------------------------------
+ */
+
+/* Whether this client may have the VM sent, and received from elsewhere. */
+bool vmsend_may(
+    const struct parent *, const struct session *, const struct vment *);
+/*
+ * A client's VM_SEND before it is passed on: checks it and gives the VM process
+ * what the VM is made of.  VM_ERROR_OK, or why not, with a sentence of at most
+ * VMD_DETAIL_MAX characters in detail.
+ */
+enum vm_error vmsend_prepare(struct parent *, const struct session *,
+    struct vment *, const struct msg *, char *detail);
+/* The VM process has answered client: if that has it sent, that is over. */
+void vmsend_answered(struct vment *, uint32_t client);
+/* Nothing is left of the VM: if that is because it was sent, who asked for that
+ * hears it now. */
+void vmsend_ended(struct parent *, struct vment *);
+
+/* --- vmreceive.c ------------------------------------------------------------
+ */
+
+static inline bool
+vmreceive_is(const struct msg_vm_start *m)
+{
+	return (m->given & START_RECEIVE) != 0;
+}
+
+/* What a client sent of a state, without waiting for its file systems.
+ * VM_ERROR_OK, or why not; *file is what it is about. */
+enum vm_error vmreceive_check(
+    struct vmspec *, uint32_t *file, const char **detail);
+/* Takes what a definition leaves open from the request (given). */
+void vmreceive_merge(struct vmspec *, const struct msg_vm_start *given);
+/* The description is on its way to vmm: what only the first start needs is not
+ * kept for those that follow. */
+void vmreceive_begun(struct vment *);
+/* It says that it is up.  false: it cannot be, and is ended. */
+bool vmreceive_ready(struct parent *, struct vment *);
+/* A client is gone; what it had begun to receive is not wanted any more. */
+void vmreceive_left(struct parent *, struct vment *, uint32_t client);
+
+/* --- vmdisks.c --------------------------------------------------------------
+ */
+
+/* Locks all disks, or none.  VM_ERROR_OK, or VM_ERROR_FILE_BUSY with the disk
+ * in *index; *busy gets a bit for each disk that is another's. */
+enum vm_error vmdisks_lock(
+    const struct vmspec *, uint32_t *busy, uint32_t *index);
+void vmdisks_unlock(const struct vmspec *);
+/* What tells another content: when it was last written to, in ns; 0: that is
+ * not known. */
+uint64_t vmdisks_generation(int fd);
+/* The handler of VM_DISKS. */
+void vmdisks_request(void *arg, struct msg *);
+
 /* --- request.c --------------------------------------------------------------
  */
 
@@ -141,6 +198,8 @@ void request_answer_waiters(struct parent *, struct vment *, enum waiter_for,
 /* A result about v without an error. */
 struct msg_result request_result(const struct vment *, enum vm_error);
 
+/* root, and the user the daemon runs for. */
+bool request_is_admin(const struct parent *, const struct session *);
 /* The running VM of a request; NULL after the client was told why not.
  * Returns borrowed. */
 struct vment *request_running_vm(

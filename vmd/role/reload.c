@@ -83,12 +83,16 @@ reload_strdup(const char *s)
 static void
 reload_nics(const struct conf_vm *c, struct msg_vm_start *m)
 {
+	static const uint8_t none[6];
+
 	m->nics = c->interfaces;
 	for (uint32_t i = 0; i < c->nnics && i < VMD_NICS_MAX; i++) {
 		const struct conf_nic *nic = &c->nics[i];
 
 		m->nic[i].type = (uint8_t)nic->type;
 		m->nic[i].flags = nic->down ? NIC_DOWN : 0;
+		if (memcmp(nic->mac, none, sizeof(none)) != 0)
+			m->nic[i].flags |= NIC_FIXED;
 		memcpy(m->nic[i].mac, nic->mac, sizeof(m->nic[i].mac));
 		strlcpy(
 		    m->nic[i].ifname, nic->ifname, sizeof(m->nic[i].ifname));
@@ -131,6 +135,7 @@ reload_define(struct parent *p, const struct conf_vm *c)
 	}
 	v->uid = uid;
 	v->gid = c->owner.gid;
+	v->allow_send = c->allow_send;
 	v->defined = v->seen = true;
 	v->boots = !c->disabled;
 	/* What runs goes on as it was started. */

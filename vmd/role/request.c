@@ -17,7 +17,9 @@
 #include "role/parent.h"
 
 /* What a defined VM may be started with. */
-#define START_ON_TOP (START_KERNEL | START_INITRD | START_CMDLINE | START_DEBUG)
+#define START_ON_TOP                                                 \
+	(START_KERNEL | START_INITRD | START_CMDLINE | START_DEBUG | \
+	    START_RECEIVE)
 
 struct msg_result
 request_result(const struct vment *v, enum vm_error error)
@@ -62,7 +64,7 @@ request_answer_error(
 /* --- who may ---------------------------------------------------------------
  */
 
-static bool
+bool
 request_is_admin(const struct parent *p, const struct session *s)
 {
 	return s->uid == 0 || s->uid == p->uid;
@@ -161,6 +163,7 @@ request_session_close(struct parent *p, struct session *s)
 
 	TAILQ_FOREACH(v, &p->vms.vms, entry) {
 		ask_cancel(p, v, s->id);
+		vmreceive_left(p, v, s->id);
 		vment_forget_client(v, s->id);
 	}
 	TAILQ_REMOVE(&p->sessions, s, entry);
@@ -207,6 +210,9 @@ request_start_file(void *arg, struct msg *m)
 		[VM_FILE_KERNEL] = START_KERNEL,
 		[VM_FILE_INITRD] = START_INITRD,
 		[VM_FILE_DISK] = START_DISKS,
+		[VM_FILE_STATE] = START_RECEIVE,
+		[VM_FILE_STATE_HEAD] = START_RECEIVE,
+		[VM_FILE_STATE_ACK] = START_RECEIVE,
 	};
 
 	if (s == NULL || s->spec == NULL || s->spec_error != VM_ERROR_OK)
@@ -243,6 +249,8 @@ request_start_vm(struct parent *p, struct session *s, struct vment **vp)
 			return VM_ERROR_STOPPING;
 		if (!vment_is_stopped(v))
 			return VM_ERROR_RUNNING;
+		if (vmreceive_is(m) && !vmsend_may(p, s, v))
+			return VM_ERROR_NO_SEND;
 		return (m->given & ~(uint32_t)START_ON_TOP) != 0
 		    ? VM_ERROR_ALREADY_DEFINED
 		    : VM_ERROR_OK;
@@ -282,6 +290,7 @@ request_start_end(void *arg, struct msg *m)
 	}
 	error = vmstart_start(p, v, spec, s->uid, &r, detail, sizeof(detail));
 	if (error == VM_ERROR_OK) {
+		v->move.receiver = s->id;
 		vment_wait(v, s->id, WAIT_START);
 		return;
 	}
@@ -496,6 +505,7 @@ const msg_handler parent_from_control[MSG__COUNT] = {
 	[MSG_VM_PAUSE] = request_pause,
 	[MSG_VM_UNPAUSE] = request_pause,
 	[MSG_VM_DUMP] = ask_request,
+	[MSG_VM_SEND] = ask_request,
 	[MSG_VM_GDB] = request_gdb,
 	[MSG_VM_STATS] = ask_request,
 	[MSG_STATUS] = request_status,

@@ -177,7 +177,18 @@ supervisor_command(void *arg, struct msg *m)
 }
 
 static void
-supervisor_cancel(void *arg, struct msg *m)
+supervisor_disks_done(void *arg, struct msg *m)
+{
+	struct supervisor *s = arg;
+	struct guest *g = supervisor_find(s, m->peerid);
+
+	if (g != NULL && g->vm != NULL)
+		guest_disks_done(g, m);
+}
+
+/* What needs no answer. */
+static void
+supervisor_pass(void *arg, struct msg *m)
 {
 	struct supervisor *s = arg;
 	struct guest *g = supervisor_find(s, m->peerid);
@@ -219,8 +230,11 @@ const msg_handler vmm_from_parent[MSG__COUNT] = {
 	[MSG_VM_PAUSE] = supervisor_command,
 	[MSG_VM_UNPAUSE] = supervisor_command,
 	[MSG_VM_DUMP] = supervisor_ask,
-	[MSG_VM_CANCEL] = supervisor_cancel,
+	[MSG_VM_CANCEL] = supervisor_pass,
 	[MSG_VM_STATS] = supervisor_ask,
+	[MSG_VM_SEND] = supervisor_ask,
+	[MSG_VM_CONFIG] = supervisor_pass,
+	[MSG_VM_DISKS_DONE] = supervisor_disks_done,
 	[MSG_KVM] = supervisor_kvm,
 	[MSG_LOG_LEVEL] = supervisor_log_level,
 };

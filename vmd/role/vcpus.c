@@ -12,16 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ipc/log.h"
 #include "pci/bus.h"
 #include "role/board.h"
+#include "role/throttle.h"
 #include "vmm.h"
 #include "vmm_gdb.h"
 
 /* Enough for the bus, the chips and a log line. */
 #define VCPU_STACK (256U * 1024)
+#define NS_PER_S 1000000000ULL
 
 struct vcpu_arg {
 	struct vcpus *vcpus;
@@ -76,6 +79,8 @@ int
 vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
     const struct boot_cpu *cpu)
 {
+	pthread_condattr_t attr;
+
 	memset(vs, 0, sizeof(*vs));
 	vs->board = board;
 	vs->hold = true;
@@ -83,7 +88,10 @@ vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
 	if (vs->event_fd == -1 || vmm_cancel_signal_init(0) == -1)
 		return -1;
 	pthread_mutex_init(&vs->lock, NULL);
-	pthread_cond_init(&vs->resume, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&vs->resume, &attr);
+	pthread_condattr_destroy(&attr);
 	for (; vs->count < count; vs->count++)
 		if (vcpu_open(board->vm, vs->count, &vs->vcpu[vs->count]) == -1)
 			return -1;
@@ -119,6 +127,7 @@ vcpus_end(struct vcpus *vs, struct vcpu *crashed, enum vm_end reason,
 		va_end(ap);
 	}
 	__atomic_store_n(&vs->hold, true, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&vs->resume);
 	pthread_mutex_unlock(&vs->lock);
 	vcpus_signal(vs);
 }
@@ -239,7 +248,7 @@ vcpus_debug(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 		(void)vm_gdb_exit(vs->gdb, vcpu, e);
 }
 
-/* Nothing to do: the loop looks whether to hold. */
+/* Nothing to do: the loop looks whether to hold or to stand. */
 static void
 vcpus_cancelled(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 {
@@ -251,6 +260,7 @@ vcpus_cancelled(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
 static void (*const vcpus_exits[VM_EXIT_MAX])(
     struct vcpus *, struct vcpu *, struct vm_exit *) = {
 	[VM_EXIT_CANCELLED] = vcpus_cancelled,
+	[VM_EXIT_DEADLINE] = vcpus_cancelled,
 	[VM_EXIT_PIO] = vcpus_pio,
 	[VM_EXIT_MMIO] = vcpus_mmio,
 	[VM_EXIT_ACCESS] = vcpus_access,
@@ -305,6 +315,52 @@ vcpus_wait(struct vcpus *vs, struct vcpu *vcpu, bool ran)
 	pthread_mutex_unlock(&vs->lock);
 }
 
+/* Stands until a time of CLOCK_MONOTONIC, unless something changes. */
+static void
+vcpus_stand(struct vcpus *vs, const struct vcpu *vcpu, unsigned int percent,
+    uint64_t until_ns)
+{
+	const struct timespec until = { .tv_sec = (time_t)(until_ns / NS_PER_S),
+		.tv_nsec = (long)(until_ns % NS_PER_S) };
+	int error = 0;
+
+	pthread_mutex_lock(&vs->lock);
+	while (error == 0 && vs->throttle == percent && vcpus_may_run(vs, vcpu))
+		error = pthread_cond_timedwait(&vs->resume, &vs->lock, &until);
+	pthread_mutex_unlock(&vs->lock);
+}
+
+/* As vm_run(), but the vCPU stands a share of the time. */
+static int
+vcpus_run_share(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e,
+    unsigned int percent)
+{
+	struct timespec now;
+	uint64_t until;
+	int r;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!throttle_may_run(percent,
+		(uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec,
+		&until)) {
+		vcpus_stand(vs, vcpu, percent, until);
+		e->reason = VM_EXIT_CANCELLED;
+		return 0;
+	}
+	r = vm_run_until(vcpu, e, until);
+	/* Better too fast than not at all. */
+	return r == -1 && errno == EAGAIN ? vm_run(vcpu, e) : r;
+}
+
+static int
+vcpus_run(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+{
+	unsigned int percent = __atomic_load_n(&vs->throttle, __ATOMIC_RELAXED);
+
+	return percent == 0 ? vm_run(vcpu, e)
+			    : vcpus_run_share(vs, vcpu, e, percent);
+}
+
 static void *
 vcpus_thread(void *arg)
 {
@@ -319,7 +375,7 @@ vcpus_thread(void *arg)
 		if (!vcpus_may_run(vs, vcpu))
 			vcpus_wait(vs, vcpu, ran);
 		ran = true;
-		if (vm_run(vcpu, &e) == 0) {
+		if (vcpus_run(vs, vcpu, &e) == 0) {
 			vcpus_exit(vs, vcpu, &e);
 			continue;
 		}
@@ -366,6 +422,7 @@ vcpus_hold(struct vcpus *vs)
 {
 	pthread_mutex_lock(&vs->lock);
 	__atomic_store_n(&vs->hold, true, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&vs->resume);
 	pthread_mutex_unlock(&vs->lock);
 	vm_cancel_all(vs->board->vm);
 	/* Threads that did not wake up since the last time say nothing. */
@@ -393,6 +450,23 @@ vcpus_resume(struct vcpus *vs, bool was_paused)
 	__atomic_store_n(&vs->hold, vs->ended, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&vs->resume);
 	pthread_mutex_unlock(&vs->lock);
+}
+
+void
+vcpus_throttle(struct vcpus *vs, unsigned int percent)
+{
+	bool other;
+
+	if (percent > THROTTLE_MAX)
+		percent = THROTTLE_MAX;
+	pthread_mutex_lock(&vs->lock);
+	other = vs->throttle != percent;
+	__atomic_store_n(&vs->throttle, percent, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&vs->resume);
+	pthread_mutex_unlock(&vs->lock);
+	/* Those that run learn it by a new run. */
+	if (other)
+		vm_cancel_all(vs->board->vm);
 }
 
 struct vcpu *

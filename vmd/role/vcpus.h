@@ -27,7 +27,8 @@ struct vcpus {
 	struct vcpu *vcpu[VMD_CPUS_MAX];
 	pthread_t thread[VMD_CPUS_MAX];
 	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t resume;
+	pthread_cond_t resume; /* hold or throttle has changed */
+	unsigned int throttle; /* percent of the time that they stand */
 	bool hold; /* no vCPU may run; else those the debugger lets */
 	unsigned int held; /* those that do not */
 	int event_fd; /* owned: counts up when held or ended may have changed */
@@ -51,6 +52,13 @@ bool vcpus_are_held(struct vcpus *);
 /* Lets them go on, unless the guest has ended.  was_paused: the guest is told
  * that it stood still; all must be held then. */
 void vcpus_resume(struct vcpus *, bool was_paused);
+/*
+ * Slows the guest down: its vCPUs stand still percent (0 to THROTTLE_MAX) of
+ * the time, in turns of some 10 ms, by themselves; nobody has to call again.
+ * They can be held meanwhile as ever.  Any thread, with the machine lock or
+ * without it.
+ */
+void vcpus_throttle(struct vcpus *, unsigned int percent);
 /* Whether the guest cannot go on, and then why; any thread. */
 bool vcpus_ended(
     struct vcpus *, enum vm_end *reason, char detail[VMD_DETAIL_MAX]);

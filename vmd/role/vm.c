@@ -17,61 +17,22 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "chip/pm.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "jail/jail.h"
 #include "role/answer.h"
-#include "role/board.h"
-#include "role/child.h"
-#include "role/debug.h"
-#include "role/dump.h"
-#include "role/hold.h"
 #include "role/role.h"
 #include "role/stats.h"
-#include "role/vcpus.h"
+#include "role/vm.h"
 #include "role/vmload.h"
 #include "vmm.h"
 
-/* A guest that hears the power button has this long to switch itself off; one
- * that does not even look is given the shorter time. */
-#define STOP_DEAF_S 3
-#define STOP_HEARD_S 120
 /* Device processes come up in milliseconds. */
 #define DEVICES_UP_S 10
-/* To pause, devices finish what they have begun: longer than this is a hang. */
-#define PAUSE_S 5
 
-/* Where the process is; each message is right in some of them only. */
-enum vm_phase { VM_COLLECTING, VM_BUILDING, VM_RUNS, VM_PAUSING, VM_IS_PAUSED };
-
-struct vm_device {
-	enum device_kind kind;
-	unsigned int index;
-	int fd;
-};
-
-struct vm_role {
-	struct child child;
-	struct board board;
-	struct vcpus vcpus;
-	struct hold hold;
-	struct dump dump;
-	struct debug debug;
-	struct vmspec *spec;
-	enum vm_phase phase;
-	int limit_fd; /* timerfd: the time of the phase, or to stop, is up */
-	unsigned int stopping; /* devices that have not stopped yet */
-	bool stop_asked;
-	bool debug_waits; /* the guest does not start without a debugger */
-	/* Links that arrived before the board was there. */
-	struct vm_device waiting[BOARD_DEVICES_MAX];
-	unsigned int nwaiting;
-};
-
-/* Tells vmm why, then ends: the one way out of this process. */
-static void __attribute__((noreturn)) vm_exit(struct vm_role *r,
-    enum vm_end reason, enum vm_error error, const char *detail)
+void
+vm_exit(struct vm_role *r, enum vm_end reason, enum vm_error error,
+    const char *detail)
 {
 	const struct msg_vm_exited m = { .reason = reason, .error = error };
 
@@ -80,8 +41,7 @@ static void __attribute__((noreturn)) vm_exit(struct vm_role *r,
 	_exit(0);
 }
 
-/* The VM cannot start: the requester is told, with the file it is about. */
-static void __attribute__((noreturn))
+void
 vm_fail(struct vm_role *r, const struct msg_result *m, const char *detail)
 {
 	child_send(&r->child, MSG_VM_READY, 0, -1, m, sizeof(*m), detail,
@@ -89,7 +49,7 @@ vm_fail(struct vm_role *r, const struct msg_result *m, const char *detail)
 	vm_exit(r, END_FAILED, m->error, detail);
 }
 
-static void __attribute__((noreturn))
+void
 vm_fail_errno(struct vm_role *r, enum vm_error error, const char *detail)
 {
 	const struct msg_result m = { .error = error,
@@ -101,7 +61,7 @@ vm_fail_errno(struct vm_role *r, enum vm_error error, const char *detail)
 /* --- starting --------------------------------------------------------------
  */
 
-static void
+void
 vm_limit(struct vm_role *r, time_t seconds)
 {
 	const struct itimerspec its = { .it_value.tv_sec = seconds };
@@ -165,24 +125,24 @@ vm_device_ready(void *arg)
 {
 	struct vm_role *r = arg;
 
+	receive_device_ready(&r->receive);
+	if (r->receive.on)
+		return;
 	if (r->phase == VM_BUILDING && r->vcpus.count > 0 &&
 	    board_is_ready(&r->board))
 		vm_run_guest(r);
 }
 
-/* The guest stands still: now the devices, which nobody drives any more. */
 static void
-vm_pause_devices(void *arg)
+vm_device_stopped(void *arg)
 {
 	struct vm_role *r = arg;
 
-	r->stopping = r->board.devices;
-	for (unsigned int i = 0; i < r->board.devices; i++)
-		virtio_stop(r->board.device[i]);
+	still_device_stopped(&r->still);
 }
 
 /* The guest cannot go on, and its dump, if there is to be one, is written. */
-static void
+void
 vm_ended(void *arg)
 {
 	struct vm_role *r = arg;
@@ -236,7 +196,8 @@ vm_watch(struct vm_role *r, int fd, void (*ready)(void *, uint32_t))
 static void
 vm_build(struct vm_role *r)
 {
-	struct boot_cpu cpu;
+	bool receives = (r->spec->start.given & START_RECEIVE) != 0;
+	struct boot_cpu cpu = { .mode = BOOT_RESET };
 	struct vm *vm;
 	enum vm_error error;
 
@@ -250,18 +211,23 @@ vm_build(struct vm_role *r)
 		board_attach(&r->board, r->waiting[i].kind, r->waiting[i].index,
 		    r->waiting[i].fd);
 	/* It may take its time; vmm has an eye on that. */
-	vm_load(r, &cpu);
+	if (!receives)
+		vm_load(r, &cpu);
 	vm_limit(r, DEVICES_UP_S);
 	if (vcpus_init(&r->vcpus, &r->board, r->spec->start.cpus, &cpu) == -1)
 		vm_fail_errno(r, VM_ERROR_NO_KVM, "cannot create the vCPUs");
 	hold_init(&r->hold, &r->board, &r->vcpus);
-	if (dump_init(&r->dump, &r->child, &r->board, &r->hold, r->spec) == -1)
+	if (still_init(&r->still, &r->board, &r->hold) == -1 ||
+	    vmmove_init(r) == -1 ||
+	    dump_init(&r->dump, &r->child, &r->board, &r->hold, r->spec) == -1)
 		vm_fail_errno(r, VM_ERROR_FAILED, "cannot make its threads");
 	if (debug_init(&r->debug, &r->board, &r->vcpus, &r->hold,
 		vmspec_take(r->spec, VM_FILE_GDB, 0)) == -1)
 		vm_fail_errno(r, VM_ERROR_GDB_FAILED, "");
 	r->debug_waits = (r->spec->start.debug & DEBUG_STOP) != 0;
 	vm_watch(r, r->vcpus.event_fd, vm_vcpus_ready);
+	if (receives)
+		vmmove_receive(r);
 	vmspec_free(r->spec);
 	r->spec = NULL;
 	vm_device_ready(r);
@@ -342,118 +308,7 @@ vm_device_link(void *arg, struct msg *m)
 	d->fd = fd;
 }
 
-static void
-vm_state(struct vm_role *r, enum vm_state state, enum vm_error error)
-{
-	const struct msg_vm_state m = { .state = state, .error = error };
-
-	child_send(&r->child, MSG_VM_STATE, 0, -1, &m, sizeof(m), NULL, 0);
-}
-
-static void
-vm_pause(void *arg, struct msg *m)
-{
-	struct vm_role *r = arg;
-
-	(void)m;
-	/* The answer to who asked first is for all who ask. */
-	if (r->phase == VM_PAUSING)
-		return;
-	if (r->phase != VM_RUNS || r->stop_asked) {
-		vm_state(r, r->phase == VM_IS_PAUSED ? VM_PAUSED : VM_RUNNING,
-		    r->phase == VM_IS_PAUSED ? VM_ERROR_PAUSED
-			: r->stop_asked	     ? VM_ERROR_STOPPING
-					     : VM_ERROR_NOT_RUNNING);
-		return;
-	}
-	r->phase = VM_PAUSING;
-	r->stopping = 0;
-	vm_limit(r, PAUSE_S);
-	hold_take(&r->hold, HOLD_PAUSE, vm_pause_devices, r);
-}
-
-/* What has stopped for a pause goes on; who waits for the pause hears why. */
-static void
-vm_pause_abandon(struct vm_role *r, enum vm_error error)
-{
-	vm_limit(r, 0);
-	for (unsigned int i = 0; r->stopping > 0 && i < r->board.devices; i++)
-		virtio_continue(r->board.device[i]);
-	r->stopping = 0;
-	r->phase = VM_RUNS;
-	hold_drop(&r->hold, HOLD_PAUSE);
-	vm_state(r, VM_RUNNING, error);
-}
-
-static void
-vm_pause_too_long(struct vm_role *r)
-{
-	if (r->stopping == 0)
-		log_warnx("vm", "the vCPUs do not stop: not paused");
-	for (unsigned int i = 0; r->stopping > 0 && i < r->board.devices; i++)
-		if (virtio_is_stopping(r->board.device[i]))
-			log_warnx("vm", "%s does not stop: not paused",
-			    virtio_name(r->board.device[i]));
-	vm_pause_abandon(r, VM_ERROR_TIMEOUT);
-}
-
-static void
-vm_device_stopped(void *arg)
-{
-	struct vm_role *r = arg;
-
-	if (r->phase != VM_PAUSING || r->stopping == 0 || --r->stopping > 0)
-		return;
-	vm_limit(r, 0);
-	r->phase = VM_IS_PAUSED;
-	vm_state(r, VM_PAUSED, VM_ERROR_OK);
-}
-
-static void
-vm_unpause(void *arg, struct msg *m)
-{
-	struct vm_role *r = arg;
-
-	(void)m;
-	if (r->phase != VM_IS_PAUSED) {
-		vm_state(r, VM_RUNNING, VM_ERROR_NOT_PAUSED);
-		return;
-	}
-	for (unsigned int i = 0; i < r->board.devices; i++)
-		virtio_continue(r->board.device[i]);
-	r->phase = VM_RUNS;
-	hold_drop(&r->hold, HOLD_PAUSE);
-	vm_state(r, VM_RUNNING, VM_ERROR_OK);
-}
-
-static void
-vm_stop(void *arg, struct msg *m)
-{
-	struct vm_role *r = arg;
-	char detail[VMD_DETAIL_MAX];
-	enum vm_end reason;
-	bool heard;
-
-	if (r->phase < VM_RUNS || r->stop_asked)
-		return;
-	/* A guest that stands still cannot hear the button. */
-	dump_cancel(&r->dump, 0, VM_ERROR_STOPPING);
-	/* One that has ended, and is a debugger's to look at, never will. */
-	if (vcpus_ended(&r->vcpus, &reason, detail))
-		vm_ended(r);
-	if (r->phase == VM_PAUSING)
-		vm_pause_abandon(r, VM_ERROR_STOPPING);
-	else if (r->phase == VM_IS_PAUSED)
-		vm_unpause(r, m);
-	r->stop_asked = true;
-	heard = pm_power_button(r->board.pm);
-	log_debug("vm", "power button pressed, the guest %s",
-	    heard ? "hears it" : "does not listen yet");
-	vm_limit(r, heard ? STOP_HEARD_S : STOP_DEAF_S);
-}
-
-/* Whether there is a guest to ask about; if not, the client was told. */
-static bool
+bool
 vm_may_answer(struct vm_role *r, const struct msg_vm_ask *ask)
 {
 	if (r->phase >= VM_RUNS)
@@ -491,8 +346,10 @@ vm_cancel(void *arg, struct msg *m)
 	struct vm_role *r = arg;
 	const struct msg_vm_cancel *cancel = m->payload;
 
-	if (r->phase >= VM_RUNS && cancel->client != 0)
-		dump_cancel(&r->dump, cancel->client, VM_ERROR_CANCELLED);
+	if (r->phase < VM_RUNS || cancel->client == 0)
+		return;
+	dump_cancel(&r->dump, cancel->client, VM_ERROR_CANCELLED);
+	send_cancel(&r->send, cancel->client, VM_ERROR_CANCELLED);
 }
 
 const msg_handler vm_from_vmm[MSG__COUNT] = {
@@ -500,12 +357,15 @@ const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_FILE] = vm_start_file,
 	[MSG_VM_CMDLINE] = vm_start_cmdline,
 	[MSG_VM_START_END] = vm_start_end,
-	[MSG_VM_STOP] = vm_stop,
-	[MSG_VM_PAUSE] = vm_pause,
-	[MSG_VM_UNPAUSE] = vm_unpause,
+	[MSG_VM_STOP] = vmpause_stop,
+	[MSG_VM_PAUSE] = vmpause_pause,
+	[MSG_VM_UNPAUSE] = vmpause_unpause,
 	[MSG_VM_DUMP] = vm_dump_asked,
 	[MSG_VM_CANCEL] = vm_cancel,
 	[MSG_VM_STATS] = vm_stats,
+	[MSG_VM_CONFIG] = vmmove_config,
+	[MSG_VM_SEND] = vmmove_send,
+	[MSG_VM_DISKS_DONE] = vmmove_disks_done,
 	[MSG_DEVICE_LINK] = vm_device_link,
 	[MSG_LOG_LEVEL] = child_log_level,
 };
@@ -535,10 +395,6 @@ vm_limit_ready(void *arg, uint32_t events)
 		const struct msg_result m = { .error = VM_ERROR_DEVICE_FAILED };
 
 		vm_fail(r, &m, "");
-	}
-	if (r->phase == VM_PAUSING) {
-		vm_pause_too_long(r);
-		return;
 	}
 	log_warnx("vm", "the guest did not switch itself off: ended");
 	vm_exit(r, END_FORCED, VM_ERROR_TIMEOUT,

@@ -6,8 +6,6 @@
  * Runs in the parent.  Who hears that a VM has ended, or that it could not be
  * started, may rely on nothing of it being left.
  */
-#include <sys/file.h>
-
 #include <stdio.h>
 #include <string.h>
 
@@ -29,11 +27,11 @@ vmlife_vm_pid(void *arg, struct msg *m)
 
 /* The VM is up. */
 static void
-vmlife_started(struct parent *p, struct vment *v)
+vmlife_started(struct parent *p, struct vment *v, enum vm_error error)
 {
-	const struct msg_result r = request_result(v, VM_ERROR_OK);
+	const struct msg_result r = request_result(v, error);
 
-	if (!vment_event(v, EVENT_READY))
+	if (!vmreceive_ready(p, v) || !vment_event(v, EVENT_READY))
 		return;
 	log_info(
 	    "vm", "%s (vm %u) started, tty %s", v->name, v->id, v->tty.path);
@@ -73,8 +71,12 @@ vmlife_vm_ready(void *arg, struct msg *m)
 
 	if (v == NULL || v->run == NULL)
 		return;
+	/* One that has arrived may not be sure that it is the only one. */
 	if (ready->error == VM_ERROR_OK)
-		vmlife_started(p, v);
+		vmlife_started(p, v,
+		    v->move.receiving && m->tail_len > 0
+			? VM_ERROR_RECEIVE_DOUBT
+			: VM_ERROR_OK);
 	else
 		vmlife_failed(v, ready, m->tail, (int)m->tail_len);
 }
@@ -93,26 +95,12 @@ vmlife_vm_state(void *arg, struct msg *m)
 	if (s->error == VM_ERROR_OK)
 		vment_event(v, paused ? EVENT_PAUSED : EVENT_RESUMED);
 	else
-		/* A pause may also fail; to go on has one reason to. */
-		paused = s->error != VM_ERROR_NOT_PAUSED;
+		/* It is as it was: which of the two has failed? */
+		paused = paused ? s->error == VM_ERROR_PAUSED
+				: s->error != VM_ERROR_NOT_PAUSED;
 	r = request_result(v, s->error);
 	request_answer_waiters(
 	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
-}
-
-/*
- * The processes are gone, but the kernel may hold on to a disk for a while
- * after the end of a process that had it in an I/O ring.
- */
-static void
-vmlife_unlock_disks(const struct vmspec *s)
-{
-	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++) {
-		int fd = vmspec_get(s, VM_FILE_DISK, i);
-
-		if (fd != -1)
-			flock(fd, LOCK_UN);
-	}
 }
 
 /* The VM is no more: those who wait hear of it, what it had is closed. */
@@ -133,6 +121,7 @@ vmlife_ended(struct parent *p, struct vment *v, const struct msg_result *r,
 	request_answer_waiters(p, v, WAIT_PAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_UNPAUSE, r, detail);
 	request_answer_waiters(p, v, WAIT_END, r, detail);
+	vmsend_ended(p, v);
 	ask_ended(p, v);
 	if (!v->defined)
 		vmlist_remove(&p->vms, v);
@@ -145,8 +134,13 @@ static bool
 vmlife_again(struct parent *p, struct vment *v)
 {
 	struct msg_result r;
+	uint32_t disk;
 
 	if (v->stop_asked || p->ending)
+		return false;
+	/* What it gave up may be another's by now. */
+	if (v->move.unlocked &&
+	    vmdisks_lock(v->run, &v->move.busy, &disk) != VM_ERROR_OK)
 		return false;
 	if (!vment_may_restart(v, parent_now_ms() - v->crash.ms)) {
 		log_warnx(
@@ -159,6 +153,7 @@ vmlife_again(struct parent *p, struct vment *v)
 	request_answer_waiters(p, v, WAIT_UNPAUSE, &r, "");
 	ask_ended(p, v);
 	v->pid = 0;
+	memset(&v->move, 0, sizeof(v->move));
 	vment_event(v, EVENT_EXIT);
 	vment_event(v, EVENT_START);
 	return vmstart_again(p, v) == 0;
@@ -172,6 +167,7 @@ static const struct {
 	[END_REBOOT] = { "reset itself", VM_ERROR_OK },
 	[END_FAULT] = { "reset itself", VM_ERROR_OK },
 	[END_CRASH] = { "crashed", VM_ERROR_DIED },
+	[END_SENT] = { "was sent", VM_ERROR_OK },
 	[END_FORCED] = { "was ended", VM_ERROR_OK },
 	[END_FAILED] = { "could not be started", VM_ERROR_FAILED },
 	[END_DIED] = { "died", VM_ERROR_DIED },
@@ -201,7 +197,10 @@ vmlife_vm_exited(void *arg, struct msg *m)
 	    e->error != VM_ERROR_OK && e->error != VM_ERROR_TIMEOUT
 		? e->error
 		: ends[e->reason].error);
-	vmlife_unlock_disks(v->run);
+	v->move.sent = e->reason == END_SENT;
+	/* The processes are gone, but the kernel may hold on to a disk for a
+	 * while after the end of a process that had it in an I/O ring. */
+	vmdisks_unlock(v->run);
 	vmlife_ended(p, v, &r, detail);
 }
 
@@ -239,7 +238,9 @@ const msg_handler parent_from_vmm[MSG__COUNT] = {
 	[MSG_VM_STATE] = vmlife_vm_state,
 	[MSG_VM_EXITED] = vmlife_vm_exited,
 	[MSG_VM_DUMPED] = crash_dumped,
+	[MSG_VM_DISKS] = vmdisks_request,
 	[MSG_VM_PROGRESS] = ask_part,
+	[MSG_SEND_PROGRESS] = ask_part,
 	[MSG_STATS_ROW] = ask_part,
 	[MSG_VM_ANSWER] = ask_answer,
 	[MSG_LOG_LINE] = parent_log_line,

@@ -75,6 +75,18 @@ struct vment {
 		int64_t since; /* it has had a file for one */
 		int64_t ms; /* spent on dumps; no part of a restart's time */
 	} crash;
+	bool allow_send; /* vm.conf: its owner may send and receive it */
+	/* On its way to another host, or from there. */
+	struct vment_move {
+		uint32_t sender; /* the client that asked to send; 0: none */
+		uint32_t receiver; /* the client that has it received */
+		bool copy; /* it is sent, and goes on here */
+		bool sent; /* it has ended, for it is elsewhere */
+		bool receiving; /* until it has arrived */
+		bool unlocked; /* the locks of its disks are not held */
+		bool taken; /* its process has asked for them, and has them */
+		uint32_t busy; /* disks that another had locked: bits */
+	} move;
 	TAILQ_HEAD(waiters, waiter) waiters;
 };
 

@@ -6,9 +6,11 @@
  */
 #include "role/vmload.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "boot/boot.h"
+#include "chip/genid.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
 #include "role/board.h"
@@ -62,6 +64,16 @@ vmload_fill_early(struct board *b)
 	vmload_fill(b, lowmem - EARLY_MEMORY, EARLY_MEMORY);
 }
 
+/* Each start is a generation of its own. */
+static void
+vmload_genid(struct board *b)
+{
+	uint8_t guid[GENID_SIZE];
+
+	arc4random_buf(guid, sizeof(guid));
+	genid_set(b->genid, guid);
+}
+
 int
 vmload(struct board *b, const struct vmspec *spec, struct boot_result *result)
 {
@@ -81,5 +93,6 @@ vmload(struct board *b, const struct vmspec *spec, struct boot_result *result)
 		return -1;
 	if (result->cpu.mode != BOOT_RESET)
 		vmload_fill_early(b);
+	vmload_genid(b);
 	return 0;
 }

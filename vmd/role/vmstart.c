@@ -6,7 +6,6 @@
  * Runs in the parent.  A VM that starts either reaches VM_READY or leaves
  * nothing behind.
  */
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -30,7 +29,7 @@
 	(1U << VM_FILE_KERNEL | 1U << VM_FILE_INITRD |                         \
 	    1U << VM_FILE_FIRMWARE | 1U << VM_FILE_DISK | 1U << VM_FILE_TAP |  \
 	    1U << VM_FILE_TTY | 1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
-	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB)
+	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB | VMSPEC_STATE_KINDS)
 
 /* A start under way: where its error goes. */
 struct vmstart {
@@ -133,7 +132,7 @@ vmstart_disk_twice(const struct vmspec *s, unsigned int index)
 	return false;
 }
 
-/* Looks at a disk and locks it for as long as the VM has it. */
+/* Looks at a disk. */
 static enum vm_error
 vmstart_disk(struct vmstart *st, unsigned int index)
 {
@@ -150,11 +149,26 @@ vmstart_disk(struct vmstart *st, unsigned int index)
 	if (image_open_raw(&image, fd, readonly) == -1)
 		return vmstart_file_error(
 		    st, VM_FILE_DISK, index, vmstart_image_error(errno), errno);
-	if (vmstart_disk_twice(st->spec, index) ||
-	    flock(fd, (readonly ? LOCK_SH : LOCK_EX) | LOCK_NB) == -1)
+	if (vmstart_disk_twice(st->spec, index))
 		return vmstart_file_error(
 		    st, VM_FILE_DISK, index, VM_ERROR_FILE_BUSY, 0);
 	return VM_ERROR_OK;
+}
+
+/* Locks the disks for as long as the VM has them.  Those of one that arrives
+ * may be its sender's for now: its process asks for them again. */
+static enum vm_error
+vmstart_lock(struct vmstart *st)
+{
+	struct vment_move *move = &st->v->move;
+	uint32_t index;
+
+	if (vmdisks_lock(st->spec, &move->busy, &index) == VM_ERROR_OK)
+		return VM_ERROR_OK;
+	move->unlocked = vmreceive_is(&st->spec->start);
+	return move->unlocked ? VM_ERROR_OK
+			      : vmstart_file_error(st, VM_FILE_DISK, index,
+				    VM_ERROR_FILE_BUSY, 0);
 }
 
 /*
@@ -191,7 +205,19 @@ vmstart_files(struct vmstart *st)
 	for (unsigned int i = 0; i < st->spec->start.disks; i++)
 		if ((error = vmstart_disk(st, i)) != VM_ERROR_OK)
 			return error;
-	return VM_ERROR_OK;
+	return vmstart_lock(st);
+}
+
+/* Where the VM comes from, if it is not to be booted. */
+static enum vm_error
+vmstart_state(struct vmstart *st)
+{
+	const char *detail;
+	enum vm_error error =
+	    vmreceive_check(st->spec, &st->result->file, &detail);
+
+	return error == VM_ERROR_OK ? error
+				    : vmstart_error(st, error, 0, "%s", detail);
 }
 
 /* --- network ---------------------------------------------------------------
@@ -204,8 +230,10 @@ vmstart_mac(struct vment *v, unsigned int index, uint8_t mac[6])
 	static const uint8_t none[6];
 	uint8_t *kept = v->mac[index];
 
-	if (memcmp(mac, none, sizeof(none)) != 0)
+	if (memcmp(mac, none, sizeof(none)) != 0) {
+		memcpy(kept, mac, 6);
 		return;
+	}
 	if (memcmp(kept, none, sizeof(none)) == 0) {
 		kept[0] = 0xfe;
 		kept[1] = 0xe1;
@@ -317,15 +345,17 @@ vmstart_merge(const struct vmspec *def, struct vmspec *extra)
 	s->crash_max = def->crash_max;
 	if ((given.given & START_DEBUG) != 0)
 		s->start.debug = given.debug;
+	vmreceive_merge(s, &given);
 	/* A kernel of the requester's comes without the definition's initrd
 	 * and command line, which belong to another kernel. */
 	for (unsigned int k = 0; k < VM_FILE__COUNT; k++) {
 		for (unsigned int i = 0; i < VMSPEC_INDEX_MAX; i++) {
 			if (kernel && k == VM_FILE_INITRD)
 				continue;
+			if (s->fd[k][i] != -1)
+				continue;
 			s->path[k][i] = vmstart_strdup(def->path[k][i]);
-			if (s->fd[k][i] == -1)
-				s->flags[k][i] = def->flags[k][i];
+			s->flags[k][i] = def->flags[k][i];
 		}
 	}
 	if ((given.given & START_CMDLINE) == 0 && !kernel)
@@ -439,6 +469,7 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 	enum vm_error error;
 
 	memset(&v->crash, 0, sizeof(v->crash));
+	memset(&v->move, 0, sizeof(v->move));
 	*result = request_result(v, VM_ERROR_OK);
 	detail[0] = '\0';
 	strlcpy(m->target.name, v->name, sizeof(m->target.name));
@@ -447,7 +478,8 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 		m->memory = VMD_MEMORY_DEFAULT;
 	if (m->cpus == 0)
 		m->cpus = 1;
-	if ((error = vmstart_firmware(&st)) != VM_ERROR_OK ||
+	if ((error = vmstart_state(&st)) != VM_ERROR_OK ||
+	    (error = vmstart_firmware(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_files(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_crash(&st)) != VM_ERROR_OK ||
 	    (error = vmstart_kvm(&st)) != VM_ERROR_OK ||
@@ -465,6 +497,7 @@ vmstart_start(struct parent *p, struct vment *v, struct vmspec *extra,
 	v->stop_asked = false;
 	v->failure.error = VM_ERROR_OK;
 	memset(v->restarts, 0, sizeof(v->restarts));
+	vmreceive_begun(v);
 	vment_event(v, EVENT_START);
 	strlcpy(result->tty, v->tty.path, sizeof(result->tty));
 	return VM_ERROR_OK;

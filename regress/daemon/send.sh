@@ -1,0 +1,342 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# vmctl send and receive: to a file and from it, by a pipe, both ways, as a
+# copy; and what is refused, after which the VM runs on and nothing is left.
+. "$(dirname "$0")/libmove.sh"
+daemon B
+daemon A
+for s in A B; do
+	on $s idle first
+	on $s ctl stop -fw first
+done
+before_A=$(holdings) before_B=$(on B holdings)
+
+# went NAME SIDE: it runs there and nowhere else, goes on, and is whole.
+went()
+{
+	expect "it runs on $2 only" only_on "$2" "$1"
+	at "$2"
+	expect 'its timers tick' alive "$1"
+	expect 'its steps go on' grows "$work/$1.img"
+}
+
+# stays SENTENCE: the VM named web is where it was, and goes on.
+stays()
+{
+	expect "$1: it runs on" is_state web running
+	expect "$1: its steps go on" grows "$work/web.img"
+}
+
+# --- a file ----------------------------------------------------------------
+expect 'a guest that counts' counts web 2000 16
+expect 'it counts' grows "$work/web.img" 10
+expect 'its timers tick' alive web
+expect 'send to a file' send_to "$work/web.state" web
+expect 'it is gone' unknown web
+expect 'its disk is free' unlocked "$work/web.img"
+expect 'the file is whole' ctl show-state "$work/web.state"
+expect 'so is its history' whole "$work/web.img"
+last=$(steps "$work/web.img")
+expect 'it takes no more steps' refuse grows "$work/web.img" 1
+expect 'receive from the file' receive_from "$work/web.state" A web
+went web A
+expect 'it went on where it was' steps_past "$work/web.img" "$last"
+expect 'its history is one' whole "$work/web.img"
+console_open web
+type_keys web q
+expect 'it hears a key' console_within 5 web '^key q'
+
+# --- a pipe ----------------------------------------------------------------
+by_pipe()
+{
+	mkfifo "$work/pipe"
+	receive_from "$work/pipe" B web >"$work/receive.out" 2>&1 &
+	receiver=$!
+	send_to "$work/pipe" web || return 1
+	wait "$receiver" || {
+		cat "$work/receive.out"
+		return 1
+	}
+}
+expect 'by a pipe' by_pipe
+went web B
+
+# --- both ways -------------------------------------------------------------
+for to in A B A; do
+	expect "to $to, both ways" move web $to
+	went web $to
+done
+expect 'its history is one' whole "$work/web.img"
+
+expect 'it ends' ctl stop -fw web
+
+# --- options ---------------------------------------------------------------
+expect 'another guest' counts web 5000 0
+expect 'it counts' grows "$work/web.img" 10
+expect 'send -s' send_to "$work/plain" -s web
+stays 'send -s'
+expect 'send -s -z 3' send_to "$work/packed" -s -z 3 web
+stays 'send -s -z 3'
+expect 'both are whole' ctl show-state "$work/plain"
+expect 'both of them' ctl show-state "$work/packed"
+size()
+{
+	stat -c %s "$1"
+}
+expect "-z makes it smaller ($(size "$work/packed") of $(size "$work/plain"))" \
+    [ $(($(size "$work/packed") * 2)) -lt "$(size "$work/plain")" ]
+for wrong in '-z 23' '-z x' '-t -1' '-t x' '-q'; do
+	# shellcheck disable=SC2086  # words
+	expect "send $wrong is refused" refuse send_to "$work/none" $wrong web
+done
+stays 'a wrong option'
+
+# A copy on a copy of the disk, both of one moment.
+expect 'pause' ctl pause web
+expect 'send -s of a paused VM' send_to "$work/snap" -s web
+expect 'it stays paused' is_state web paused
+cp -p "$work/web.img" "$work/copy.img"
+cp -p "$work/web.img" "$work/snap.img"
+expect 'unpause' ctl unpause web
+stays 'a copy of it'
+expect 'receive under another name, on the copy' \
+    receive_from "$work/snap" B -d "$work/copy.img" copy
+expect 'it is paused, as it was sent' on B is_state copy paused
+expect 'unpause' on B ctl unpause copy
+expect 'it runs' on B is_state copy running
+expect 'its timers tick' on B alive copy
+expect 'its steps go on' on B grows "$work/copy.img"
+stays 'a copy that runs'
+expect 'the copy ends' on B ctl stop -fw copy
+expect 'its history is one' whole "$work/copy.img"
+
+# The disk's contents in the stream.
+expect 'send -D' send_to "$work/with" -s -D web
+stays 'send -D'
+expect 'it is larger by what the disk has' \
+    [ "$(size "$work/with")" -gt "$(size "$work/plain")" ]
+truncate -s 4M "$work/new.img"
+expect 'receive with an empty disk' \
+    receive_from "$work/with" B -d "$work/new.img" new
+expect 'it runs' on B is_state new running
+expect 'its steps go on' on B grows "$work/new.img"
+expect 'it ends' on B ctl stop -fw new
+expect 'its history is one, from the first step' whole "$work/new.img" 5
+
+# A disk that has been written to since is another disk.
+expect 'a changed disk is refused' says "$work/copy.img" \
+    receive_from "$work/snap" B -d "$work/copy.img" copy
+expect 'nothing runs' on B unknown copy
+
+# --- refused ---------------------------------------------------------------
+expect 'a VM that is not there' says 'not found' send_to "$work/none" nothere
+expect 'its disk is in use' says 'in use' \
+    receive_from "$work/plain" B web
+expect 'nothing is left of it' on B unknown web
+expect 'its name is in use' says 'running already' \
+    receive_from "$work/plain" A -d "$work/copy.img" web
+expect 'a name that is none' refuse \
+    receive_from "$work/plain" B -d "$work/copy.img" bad/name
+expect 'too many disks' refuse receive_from "$work/plain" B \
+    -d "$work/copy.img" -d "$work/new.img" copy
+expect 'a disk that is not there' says "$work/missing" \
+    receive_from "$work/plain" B -d "$work/missing" copy
+stays 'what is refused'
+
+# damaged SENTENCE FILE: refused, and nothing is left.
+damaged()
+{
+	expect "$1: refused" refuse \
+	    receive_from "$2" B -d "$work/snap.img" copy
+	expect "$1: nothing runs" on B unknown copy
+	expect "$1: the disk is free" wait_for 5 unlocked "$work/snap.img"
+}
+
+# flipped OFFSET: a byte of the file is another.
+flipped()
+{
+	cp "$work/snap" "$work/bad"
+	byte=$(od -An -tu1 -j "$1" -N 1 "$work/bad" | tr -d ' ')
+	# shellcheck disable=SC2059  # an octal escape
+	printf "\\$(printf '%03o' $((255 - byte)))" |
+	    dd of="$work/bad" bs=1 seek="$1" conv=notrunc 2>/dev/null
+}
+total=$(size "$work/snap")
+for at in 0 9 70 $((total / 3)) $((total - 400)) $((total - 5)); do
+	flipped $at
+	damaged "byte $at of $total changed" "$work/bad"
+done
+for length in 0 5 100 $((total / 2)) $((total - 1)); do
+	head -c "$length" "$work/snap" >"$work/bad"
+	damaged "cut at $length of $total" "$work/bad"
+done
+head -c 300000 /dev/urandom >"$work/bad"
+damaged 'garbage' "$work/bad"
+damaged 'nothing at all' /dev/null
+
+# So that it was the damage that was refused.
+touch "$work/snap.img"
+expect 'with a disk that is newer' says 'written to' \
+    receive_from "$work/snap" B -d "$work/snap.img" copy
+expect 'the same without damage, and any disk' \
+    receive_from "$work/snap" B -f -d "$work/snap.img" copy
+expect 'goes on' on B ctl unpause copy
+expect 'its steps too' on B grows "$work/snap.img"
+expect 'it ends' on B ctl stop -fw copy
+expect 'its history is one' whole "$work/snap.img"
+
+# The other side does not want it, does not listen, or ends amidst it.
+refused_by()
+{
+	! timeout -k 2 20 "$VMCTL" send web -- "$@"
+}
+expect 'a command that fails' refused_by false
+expect 'a command that is not there' refused_by "$work/nothing"
+expect 'a command that reads a little' refused_by head -c 5000
+expect 'a command that answers garbage' refused_by sh -c \
+    'head -c 100000 /dev/urandom; cat >/dev/null'
+expect 'a command that reads all and says nothing' refused_by sh -c \
+    'cat >/dev/null'
+expect 'a receiver that has no such disk' refused_by \
+    "$VMCTL" -S "$work/B.sock" receive -d "$work/missing" web
+stays 'who refuses'
+full()
+{
+	! timeout -k 2 20 "$VMCTL" send web >/dev/full
+}
+expect 'a full disk' full
+stays 'a full disk'
+expect 'it moves yet' move web B
+went web B
+expect 'and back' move web A
+went web A
+
+# --- meanwhile -------------------------------------------------------------
+# slowly NAME: begins a send that nobody reads.
+slowly()
+{
+	rm -f "$work/stuck" "$work/slow.rc"
+	mkfifo "$work/stuck"
+	sleep 1000 <>"$work/stuck" &
+	holder=$!
+	background $holder
+	{
+		timeout -k 2 30 "$VMCTL" send web >"$work/stuck" \
+		    2>"$work/slow.out"
+		echo $? >"$work/slow.rc"
+	} &
+	background $!
+	sleep 1
+}
+slowly
+expect 'status answers' vmd_answers
+expect 'and names it' ctl status web
+expect 'its guest runs meanwhile' grows "$work/web.img"
+expect 'a second send is refused' refuse send_to "$work/none" web
+expect 'stop ends it' timeout 10 "$VMCTL" stop -fw web
+expect 'the send is answered' wait_for 10 answered slow
+expect 'that it failed' [ "$(cat "$work/slow.rc")" -ne 0 ]
+end "$holder"
+expect 'its history is one' whole "$work/web.img"
+
+expect 'another guest' counts web 2000 16
+expect 'it counts' grows "$work/web.img" 10
+slowly
+sender=$(descendants $$ | while read -r p; do
+	case $(title "$p") in
+	"$VMCTL send"*) echo "$p" ;;
+	esac
+done)
+kill -INT "$sender"
+expect 'vmctl send is interrupted: it ends' wait_for 10 answered slow
+expect 'with a failure' [ "$(cat "$work/slow.rc")" -ne 0 ]
+end "$holder"
+stays 'an interrupted send'
+expect 'a paused VM' ctl pause web
+expect 'moves as well' move web B
+expect 'it is paused there' on B is_state web paused
+at B
+expect 'and goes on there' ctl unpause web
+went web B
+expect 'its history is one' whole "$work/web.img"
+expect 'it ends' ctl stop -fw web
+at A
+
+# Slower than the guest writes: 16 pages a tick are 6.4 MB/s.
+expect 'a guest that writes a lot' counts web 4000 16
+expect 'it counts' grows "$work/web.img" 10
+to_slow_reader()
+{
+	send_limit=60
+	mkfifo "$work/slow"
+	slow_reader <"$work/slow" &
+	background $!
+	send_to "$work/slow" web 2>"$work/slow.err"
+}
+slow_reader()
+{
+	n=1
+	while [ "$n" -gt 0 ]; do
+		n=$(head -c 262144 | wc -c)
+		sleep 0.1
+	done
+}
+expect 'a reader that is slower than the guest' to_slow_reader
+expect 'it was slowed down, and that is said' \
+    grep -qi 'throttl\|slow' "$work/slow.err"
+
+# --- who may ---------------------------------------------------------------
+owner=61001 stranger=61003
+cp "$VMCTL" "$work/vmctl"	# where everybody may execute it
+as()
+{
+	user=$1
+	shift
+	setpriv --reuid "$user" --regid "$user" --clear-groups \
+	    "$work/vmctl" "$@"
+}
+as_to()
+{
+	file=$1
+	shift
+	as "$@" >"$file"
+}
+truncate -s 4M "$work/may.img" "$work/not.img"
+chmod 666 "$work/may.img" "$work/not.img"
+chmod 755 "$work" "$ticks"
+cat >"$work/vm.conf" <<END
+vm "may" { disable, memory 32M, boot "$ticks", cmdline "500 1",
+    disk "$work/may.img", owner $owner, allow send }
+vm "not" { disable, memory 32M, boot "$ticks", cmdline "500 1",
+    disk "$work/not.img", owner $owner }
+END
+chmod 666 "$work/A.sock"
+expect 'vm.conf with allow send' ctl reload
+expect 'its owner starts one that may be sent' as $owner start may
+expect 'and one that may not' as $owner start not
+expect 'a stranger may not send it' refuse \
+    as_to "$work/none" $stranger send may
+expect 'nor the owner one without allow' refuse \
+    as_to "$work/none" $owner send not
+expect 'it runs on' is_state not running
+expect 'root may' send_to "$work/root.state" -s not
+expect 'the owner may send one with allow' as_to "$work/may.state" $owner \
+    send may
+expect 'it is stopped' is_state may stopped
+expect 'a stranger may not receive it' refuse sh -c \
+    "setpriv --reuid $stranger --regid $stranger --clear-groups \
+    '$work/vmctl' receive may <'$work/may.state'"
+expect 'the owner may' sh -c \
+    "setpriv --reuid $owner --regid $owner --clear-groups \
+    '$work/vmctl' receive may <'$work/may.state'"
+expect 'it runs' is_state may running
+expect 'its steps go on' grows "$work/may.img"
+expect 'its history is one' whole "$work/may.img"
+expect 'all end' ctl stop -afw
+: >"$work/vm.conf"
+expect 'vm.conf is empty again' ctl reload
+same_as_before 'nothing is left on A' "$before_A"
+at B
+same_as_before 'nor on B' "$before_B"
+exit "$failed"

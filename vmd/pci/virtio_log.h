@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The log of guest memory that device processes write: they have mappings of
+ * their own, of which KVM's log knows nothing.
+ *
+ * Runs in the VM process, machine lock held.  The log is a bitmap that all
+ * processes of a VM share (struct msg_dev_log).  Other than the memory, which
+ * they may write anyway, a process that does not play by the rules can spoil
+ * nothing with it but the copy of its own VM.
+ */
+#ifndef VIRTIO_LOG_H
+#define VIRTIO_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct virtio_device;
+
+struct virtio_log {
+	int fd; /* borrowed; a sealed memfd */
+	uint64_t pages;
+};
+
+/*
+ * Has the device write the log (borrowed until it is off; every time the same)
+ * or, NULL, leave it alone.  A process that starts later gets it as well.
+ * Nothing that it writes is missed once virtio_log_is_on().
+ */
+void virtio_log(struct virtio_device *, const struct virtio_log *);
+/* What the device writes from now on is noted: it has said so, or it has no
+ * process. */
+bool virtio_log_is_on(const struct virtio_device *);
+
+#endif /* VIRTIO_LOG_H */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Words between the two sides of a move; see handover.h.  What comes in is
+ * hostile: one frame of fixed length, and only the word that is expected.
+ */
+#include "role/handover.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "image/state_crc.h"
+#include "image/state_wire.h"
+
+#define WORD_AT 4U
+#define FLAGS_AT 8U
+#define CRC_AT 12U
+
+static void
+handover_encode(
+    uint8_t frame[HANDOVER_FRAME], enum handover_word word, uint32_t flags)
+{
+	state_put32(frame, HANDOVER_MAGIC);
+	state_put32(frame + WORD_AT, word);
+	state_put32(frame + FLAGS_AT, flags);
+	state_put32(frame + CRC_AT, state_crc(0, frame, CRC_AT));
+}
+
+static int
+handover_decode(const uint8_t frame[HANDOVER_FRAME], enum handover_word word,
+    uint32_t *flags)
+{
+	if (state_get32(frame) != HANDOVER_MAGIC ||
+	    state_get32(frame + CRC_AT) != state_crc(0, frame, CRC_AT) ||
+	    state_get32(frame + WORD_AT) != word) {
+		errno = EBADMSG;
+		return -1;
+	}
+	if (flags != NULL)
+		*flags = state_get32(frame + FLAGS_AT);
+	return 0;
+}
+
+int
+handover_say(int fd, enum handover_word word, uint32_t flags)
+{
+	uint8_t frame[HANDOVER_FRAME];
+	size_t done = 0;
+	ssize_t n;
+
+	handover_encode(frame, word, flags);
+	while (done < sizeof(frame)) {
+		n = write(fd, frame + done, sizeof(frame) - done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int64_t
+handover_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* 0: there is something to read, or the end. */
+static int
+handover_wait(int fd, int stop_fd, int64_t until)
+{
+	struct pollfd pfd[2] = { { .fd = fd, .events = POLLIN },
+		{ .fd = stop_fd, .events = POLLIN } };
+	int64_t left = -1;
+	int n;
+
+	if (until >= 0 && (left = until - handover_now_ms()) < 0)
+		left = 0;
+	do
+		n = poll(pfd, stop_fd == -1 ? 1 : 2, (int)left);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -1;
+	if (n == 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (stop_fd != -1 && pfd[1].revents != 0) {
+		errno = ECANCELED;
+		return -1;
+	}
+	return 0;
+}
+
+int
+handover_hear(
+    int fd, int stop_fd, int ms, enum handover_word word, uint32_t *flags)
+{
+	int64_t until = ms < 0 ? -1 : handover_now_ms() + ms;
+	uint8_t frame[HANDOVER_FRAME];
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < sizeof(frame)) {
+		if (handover_wait(fd, stop_fd, until) == -1)
+			return -1;
+		n = read(fd, frame + done, sizeof(frame) - done);
+		if (n == -1 && errno != EINTR && errno != EAGAIN)
+			return -1;
+		if (n == 0) {
+			errno = EPIPE;
+			return -1;
+		}
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return handover_decode(frame, word, flags);
+}
+
+static const struct {
+	enum handover_word word;
+	const char *text;
+} words[] = {
+#define HANDOVER_ROW(name, number, text) { HANDOVER_##name, text },
+	HANDOVER_WORDS(HANDOVER_ROW)
+#undef HANDOVER_ROW
+};
+
+const char *
+handover_text(enum handover_word word)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (words[i].word == word)
+			return words[i].text;
+	return "?";
+}

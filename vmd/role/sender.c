@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The thread that sends a VM: the state into a descriptor, then the VM itself
+ * to whom has taken that.
+ *
+ * Runs in the VM process.  It reads guest memory without a lock, asks the main
+ * thread for all else (send_ask()), and waits for nothing but the descriptor
+ * and stop_fd.  The other end of the descriptor is a client's: it may be slow,
+ * go away, and say anything.
+ */
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "image/state_config.h"
+#include "image/state_wire.h"
+#include "image/state_workers.h"
+#include "image/state_write.h"
+#include "image/state_zstd.h"
+#include "ipc/log.h"
+#include "role/board.h"
+#include "role/handover.h"
+#include "role/machine_state.h"
+#include "role/send.h"
+#include "role/sendmem.h"
+#include "role/still.h"
+#include "role/vcpus.h"
+
+#define REPORT_MS 250
+/* Besides the rest of the memory: devices, registers, the other side. */
+#define FIXED_MS 10
+/* Rounds that do not get smaller are enough after so many, throttled or not. */
+#define ROUNDS_MAX 60
+#define THROTTLE_FIRST 20
+#define THROTTLE_STEP 20
+#define THROTTLE_MAX 99
+/* How long the locks of the disks are asked for again. */
+#define LOCK_MS 5000
+#define LOCK_AGAIN_MS 100
+/* The receiver builds devices, and asks for locks. */
+#define HEAR_MS 60000
+
+struct sender {
+	struct send *send;
+	struct send_job job;
+	struct state_writer *writer;
+	struct state_packer *packer;
+	struct machine_state *machine;
+	struct sendmem mem;
+	int64_t began_ms; /* of the round */
+	uint64_t began_bytes;
+	uint64_t bytes; /* that have left */
+	int64_t shown_ms;
+	uint64_t left; /* pages, of the last round's end */
+	struct msg_send_progress progress;
+	bool is_file;
+	bool given; /* the receiver has been told GO */
+	char detail[VMD_DETAIL_MAX];
+};
+
+static int64_t
+sender_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void
+sender_sleep_ms(long ms)
+{
+	const struct timespec ts = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/* The first sentence is the one that counts. */
+static int
+sender_why(struct sender *t, int error, const char *text)
+{
+	if (t->detail[0] == '\0')
+		strlcpy(t->detail, text, sizeof(t->detail));
+	errno = error;
+	return -1;
+}
+
+static int
+sender_want(struct sender *t, enum send_want want, const char *text)
+{
+	int error = send_ask(t->send, want);
+
+	return error == 0 ? 0 : sender_why(t, error, text);
+}
+
+/* --- the descriptor --------------------------------------------------------
+ */
+
+static void
+sender_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags != -1)
+		fcntl(
+		    fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+static int
+sender_wait(struct sender *t)
+{
+	struct pollfd pfd[2] = { { .fd = t->job.fd, .events = POLLOUT },
+		{ .fd = t->send->stop_fd, .events = POLLIN } };
+
+	if (poll(pfd, 2, -1) == -1 && errno != EINTR)
+		return -1;
+	if (pfd[1].revents == 0)
+		return 0;
+	errno = ECANCELED;
+	return -1;
+}
+
+static int
+sender_put(void *arg, struct iovec *iov, int count)
+{
+	struct sender *t = arg;
+	ssize_t n;
+
+	while (count > 0) {
+		n = writev(t->job.fd, iov, count);
+		if (n == -1 && errno == EAGAIN) {
+			if (sender_wait(t) == -1)
+				return -1;
+			continue;
+		}
+		if (n == -1 && errno != EINTR)
+			return sender_why(t, errno, "writing the state");
+		if (n <= 0)
+			continue;
+		t->bytes += (uint64_t)n;
+		while (count > 0 && (size_t)n >= iov->iov_len) {
+			n -= (ssize_t)iov->iov_len;
+			iov++;
+			count--;
+		}
+		if (count > 0) {
+			iov->iov_base = (char *)iov->iov_base + n;
+			iov->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* --- how far it is ---------------------------------------------------------
+ */
+
+static uint64_t
+sender_rate(const struct sender *t)
+{
+	int64_t ms = sender_now_ms() - t->began_ms;
+
+	return (t->bytes - t->began_bytes) * 1000 / (uint64_t)(ms > 0 ? ms : 1);
+}
+
+static void
+sender_show(struct sender *t, bool now)
+{
+	int64_t ms = sender_now_ms();
+
+	if (!now && ms - t->shown_ms < REPORT_MS)
+		return;
+	t->shown_ms = ms;
+	t->progress.sent = t->bytes;
+	t->progress.rate = sender_rate(t);
+	send_show(t->send, &t->progress);
+}
+
+static int
+sender_tick(void *arg, uint64_t left)
+{
+	struct sender *t = arg;
+
+	if (send_is_cancelled(t->send)) {
+		errno = ECANCELED;
+		return -1;
+	}
+	t->progress.left = left * STATE_PAGE;
+	sender_show(t, false);
+	return 0;
+}
+
+/* --- before the VM stands --------------------------------------------------
+ */
+
+static int
+sender_config(struct sender *t)
+{
+	uint8_t payload[STATE_CONFIG_MAX];
+	ssize_t len = pread(t->job.config_fd, payload, sizeof(payload), 0);
+
+	if (len <= 0)
+		return sender_why(t, EIO, "what the VM is made of is missing");
+	return state_write_section(
+	    t->writer, STATE_CONFIG, payload, (size_t)len);
+}
+
+static int
+sender_begin(struct sender *t)
+{
+	uint8_t handover[STATE_HANDOVER_LEN] = { 1 };
+
+	if (state_write_begin(t->writer) == -1 || sender_config(t) == -1)
+		return -1;
+	if ((t->job.flags & SEND_TWO_WAY) != 0 &&
+	    state_write_section(
+		t->writer, STATE_HANDOVER, handover, sizeof(handover)) == -1)
+		return -1;
+	if (machine_state_write_cpu(t->machine, t->writer) == -1)
+		return sender_why(t, errno, machine_state_error(t->machine));
+	return 0;
+}
+
+/* Milliseconds that the rest would take. */
+static uint64_t
+sender_downtime(const struct sender *t, uint64_t rate)
+{
+	uint64_t bytes = t->mem.left * STATE_PAGE;
+
+	return FIXED_MS + (rate > 0 ? bytes * 1000 / rate : bytes / 1024);
+}
+
+/* The guest writes faster than its memory leaves. */
+static void
+sender_throttle(struct sender *t, uint64_t left)
+{
+	uint32_t percent = t->progress.throttle;
+
+	if (t->progress.round < 2 || t->mem.left * 4 < left * 3)
+		return;
+	percent = percent == 0 ? THROTTLE_FIRST : percent + THROTTLE_STEP;
+	t->progress.throttle = percent < THROTTLE_MAX ? percent : THROTTLE_MAX;
+	vcpus_throttle(t->send->vcpus, t->progress.throttle);
+}
+
+/* One round; whether the rest fits into the time that is allowed (1). */
+static int
+sender_round(struct sender *t)
+{
+	uint64_t left = t->mem.left, rate;
+	int64_t ms;
+
+	t->progress.round++;
+	t->began_ms = sender_now_ms();
+	t->began_bytes = t->bytes;
+	if (sendmem_round(&t->mem, false) == -1)
+		return -1;
+	rate = sender_rate(t);
+	ms = sender_now_ms() - t->began_ms;
+	if (sendmem_collect(&t->mem) == -1)
+		return sender_why(t, errno, "the log of written pages");
+	t->progress.dirty =
+	    t->mem.left * STATE_PAGE * 1000 / (uint64_t)(ms > 0 ? ms : 1);
+	t->progress.left = t->mem.left * STATE_PAGE;
+	t->progress.downtime_ms = (uint32_t)sender_downtime(t, rate);
+	sender_show(t, false);
+	if (t->progress.downtime_ms <= t->job.downtime_ms ||
+	    t->progress.round >= ROUNDS_MAX)
+		return 1;
+	sender_throttle(t, left);
+	return 0;
+}
+
+static int
+sender_live(struct sender *t)
+{
+	int fits;
+
+	if (sendmem_log(&t->mem) == -1)
+		return sender_why(
+		    t, errno, "the log of written pages cannot be kept");
+	if (sendmem_scan(&t->mem) == -1)
+		return -1;
+	do
+		fits = sender_round(t);
+	while (fits == 0);
+	return fits == -1 ? -1 : 0;
+}
+
+/* --- while it stands -------------------------------------------------------
+ */
+
+static int
+sender_disks(struct sender *t)
+{
+	struct msg_vm_disks_done *d = &t->send->disks;
+	uint8_t payload[VMD_DISKS_MAX * 16];
+	size_t n;
+
+	if (sender_want(t, SEND_LOOK, "looking at the disks") == -1)
+		return -1;
+	n = d->count < VMD_DISKS_MAX ? (size_t)d->count : VMD_DISKS_MAX;
+	for (size_t i = 0; i < n; i++) {
+		state_put64(payload + i * 16, d->disk[i].size);
+		state_put64(payload + i * 16 + 8, d->disk[i].generation);
+	}
+	return state_write_section(t->writer, STATE_DISKS, payload, n * 16);
+}
+
+static int
+sender_rest(struct sender *t, bool live)
+{
+	if (sender_want(t, SEND_STAND, "the VM does not stand still") == -1)
+		return -1;
+	if ((live ? sendmem_collect(&t->mem) : sendmem_scan(&t->mem)) == -1)
+		return -1;
+	if (sendmem_round(&t->mem, true) == -1 || sender_disks(t) == -1)
+		return -1;
+	if (machine_state_take(
+		t->machine, t->send->still->hold, t->send->paused) == -1 ||
+	    machine_state_write(t->machine, t->writer) == -1)
+		return sender_why(t, errno, machine_state_error(t->machine));
+	return state_write_end(t->writer);
+}
+
+static int
+sender_state(struct sender *t)
+{
+	if (sender_begin(t) == -1 || (!t->job.stands && sender_live(t) == -1))
+		return -1;
+	return sender_rest(t, !t->job.stands);
+}
+
+/* --- giving the VM up ------------------------------------------------------
+ */
+
+/* Until the reader has all; whether it does is seen by what is in between. */
+static int
+sender_drain(struct sender *t)
+{
+	struct pollfd pfd = { .fd = t->job.fd, .events = 0 };
+	struct stat st;
+	int left = 0;
+	bool gone;
+
+	if (fstat(t->job.fd, &st) == -1)
+		return -1;
+	for (;;) {
+		gone = poll(&pfd, 1, 0) > 0 &&
+		    (pfd.revents & (POLLERR | POLLHUP)) != 0;
+		if (ioctl(t->job.fd, S_ISFIFO(st.st_mode) ? FIONREAD : TIOCOUTQ,
+			&left) == -1)
+			return -1;
+		if (left == 0)
+			return 0;
+		if (gone)
+			return sender_why(
+			    t, EPIPE, "the reader has not taken all");
+		if (send_is_cancelled(t->send)) {
+			errno = ECANCELED;
+			return -1;
+		}
+		sender_sleep_ms(1);
+	}
+}
+
+/* The locks again, as often as there is a chance.  0, or the errno. */
+static int
+sender_lock(struct sender *t)
+{
+	int64_t until = sender_now_ms() + LOCK_MS;
+	int error;
+
+	while ((error = send_ask(t->send, SEND_LOCK)) == EWOULDBLOCK &&
+	    sender_now_ms() < until)
+		sender_sleep_ms(LOCK_AGAIN_MS);
+	return error;
+}
+
+/* The receiver has not said that it holds the disks. */
+static enum send_end
+sender_take_back(struct sender *t)
+{
+	int error = errno;
+
+	/* Whatever it says from now on comes too late, and it hears that. */
+	shutdown(t->job.fd, SHUT_RDWR);
+	sender_why(t, error, "the receiver has not taken it");
+	return sender_lock(t) == 0 ? SEND_STAYS : SEND_UNSURE;
+}
+
+/* It has been given up; whether it arrived is seen by the locks, if they are
+ * the same on both sides. */
+static enum send_end
+sender_given(struct sender *t, bool shared)
+{
+	int error = errno;
+
+	if (handover_hear(t->job.fd, -1, HEAR_MS, HANDOVER_RUNS, NULL) == 0)
+		return SEND_DONE;
+	shutdown(t->job.fd, SHUT_RDWR);
+	if (shared) {
+		error = sender_lock(t);
+		if (error == EWOULDBLOCK)
+			return SEND_DONE;
+		if (error == 0) {
+			sender_why(t, EPIPE, "the receiver has lost it");
+			return SEND_STAYS;
+		}
+	}
+	sender_why(t, error, "the receiver does not say that it runs");
+	return SEND_UNSURE;
+}
+
+static enum send_end
+sender_hand_over(struct sender *t)
+{
+	int fd = t->job.fd;
+	uint32_t flags;
+
+	sender_nonblock(fd, false);
+	if (handover_hear(fd, t->send->stop_fd, -1, HANDOVER_READY, NULL) ==
+	    -1) {
+		sender_why(t, errno, "the receiver cannot take it");
+		return SEND_STAYS;
+	}
+	if (sender_want(t, SEND_UNLOCK, "unlocking the disks") == -1)
+		return SEND_STAYS;
+	if (handover_say(fd, HANDOVER_RELEASED, 0) == -1 ||
+	    handover_hear(fd, -1, HEAR_MS, HANDOVER_HOLDS, &flags) == -1)
+		return sender_take_back(t);
+	if (handover_say(fd, HANDOVER_GO, 0) == -1)
+		log_debug("send", "the receiver is gone before it could go");
+	return sender_given(t, (flags & HANDOVER_SHARED) != 0);
+}
+
+static enum send_end
+sender_finish(struct sender *t)
+{
+	if ((t->job.flags & SEND_COPY) != 0 &&
+	    sender_want(t, SEND_GO_ON, "") == -1)
+		return SEND_STAYS;
+	if ((t->job.flags & SEND_TWO_WAY) != 0)
+		return sender_hand_over(t);
+	if (!t->is_file)
+		return sender_drain(t) == 0 ? SEND_DONE : SEND_STAYS;
+	if (fsync(t->job.fd) == 0)
+		return SEND_DONE;
+	sender_why(t, errno, "writing the state to the disk");
+	return SEND_STAYS;
+}
+
+/* --- the thread ------------------------------------------------------------
+ */
+
+static int
+sender_open(struct sender *t)
+{
+	struct stat st;
+
+	if (fstat(t->job.fd, &st) == -1)
+		return -1;
+	t->is_file = S_ISREG(st.st_mode);
+	if (!t->is_file)
+		sender_nonblock(t->job.fd, true);
+	if (t->job.level != 0) {
+		t->packer =
+		    state_packer_new(t->job.level, state_workers_default());
+		if (t->packer == NULL)
+			return sender_why(t, errno, "no memory to pack");
+	}
+	t->writer = state_writer_new(sender_put, t, t->packer);
+	t->machine = machine_state_new(t->send->vcpus);
+	if (t->writer == NULL || t->machine == NULL)
+		return -1;
+	return sendmem_init(&t->mem, t->send->board, t->writer, sender_tick, t);
+}
+
+static void
+sender_close(struct sender *t)
+{
+	sendmem_fini(&t->mem);
+	vcpus_throttle(t->send->vcpus, 0);
+	machine_state_free(t->machine);
+	state_writer_free(t->writer);
+	state_packer_free(t->packer);
+	close(t->job.config_fd);
+	if (!t->is_file)
+		sender_nonblock(t->job.fd, false);
+}
+
+static enum send_end
+sender_run(struct sender *t, int *error)
+{
+	enum send_end end = SEND_STAYS;
+
+	t->began_ms = sender_now_ms();
+	if (sender_open(t) == 0 && sender_state(t) == 0) {
+		sender_show(t, true);
+		end = sender_finish(t);
+	}
+	*error = end != SEND_DONE ? errno : 0;
+	sender_close(t);
+	/* A file system may say only now that there was no room. */
+	if (close(t->job.fd) == -1 && end == SEND_DONE && t->is_file) {
+		*error = errno;
+		end = SEND_STAYS;
+	}
+	return end;
+}
+
+void *
+sender_thread(void *arg)
+{
+	struct send *send = arg;
+	struct sender t = { .send = send, .job = send->job };
+	enum send_end end;
+	int error;
+
+	end = sender_run(&t, &error);
+	send_over(send, end, error, t.detail);
+	return NULL;
+}
