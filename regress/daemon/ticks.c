@@ -130,14 +130,16 @@ __asm__(".globl halt\n"
 	"on_lapic: push $0x40; jmp woken\n"
 	"on_trap: orl $128, flaws; call put_state; cli; hlt\n");
 u32 halt(u32 *kept);
-extern const char on_pit[], on_lapic[], on_trap[];
+void on_pit(void);
+void on_lapic(void);
+void on_trap(void);
 
 static struct {
 	u16 low, selector, type, high;
 } idt[VECTORS];
 
 static void
-set_gate(u32 vector, const char *handler)
+set_gate(u32 vector, void (*handler)(void))
 {
 	u32 at = (u32)handler;
 
@@ -451,12 +453,6 @@ guest(const u32 *info)
 {
 	const char *words = (const char *)info[4];
 
-	/* After the name of the kernel. */
-	for (const char *p = words; *p != '\0'; p++)
-		if (*p == ' ' && p[1] >= '0' && p[1] <= '9') {
-			words = p;
-			break;
-		}
 	pages = number(&words);
 	pages = pages > PAGES_MAX ? PAGES_MAX : pages;
 	dirty = number(&words);

@@ -7,8 +7,7 @@
  *   STEPS   how many there must be at least (default 1)
  *   -l      only the number of steps, without a check, of a disk in use
  *
- * Prints "steps N" and, for a first fault, a line that says what is wrong
- * where. Status 0: all is right.
+ * Prints "steps N", or what is wrong first, and where.  Status 0: all is right.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -44,8 +43,6 @@ static const char *
 record_fault(
     const struct record *r, unsigned int step, const struct record *before)
 {
-	static const struct record none;
-
 	if (r->magic != RECORD_MAGIC)
 		return "is no record";
 	if (r->sum != record_sum(r))
@@ -58,28 +55,12 @@ record_fault(
 	if (r->flaws != 0)
 		return "says that the guest found a flaw";
 	if (step == 0)
-		return memcmp(&r->last, &none.last, sizeof(r->last)) == 0
-		    ? NULL
-		    : "has one before it";
+		return r->last == 0 ? NULL : "has one before it";
 	if (r->last != before->sum)
 		return "does not follow from the one before";
 	if (record_time(r) < record_time(before))
 		return "is earlier than the one before";
 	return NULL;
-}
-
-/* Nothing may stand behind the end: a step left out would hide there. */
-static bool
-record_rest(int fd, unsigned int step)
-{
-	struct record r;
-
-	for (; record_at(fd, step, &r); step++)
-		if (r.magic == RECORD_MAGIC) {
-			printf("step %u stands behind the end\n", step);
-			return false;
-		}
-	return true;
 }
 
 static unsigned int
@@ -93,31 +74,59 @@ record_count(int fd)
 	return n;
 }
 
+/* Of what is at step or behind it: the first, or 0. */
+static unsigned int
+record_behind(int fd, unsigned int step)
+{
+	struct record r;
+
+	for (; record_at(fd, step, &r); step++)
+		if (r.magic == RECORD_MAGIC)
+			return step;
+	return 0;
+}
+
+/* From *step, which follows from before, to the end; a guest may be writing. */
+static bool
+record_walk(int fd, unsigned int *step, struct record *before)
+{
+	struct record r;
+	const char *fault;
+
+	for (; record_at(fd, *step, &r) && r.magic == RECORD_MAGIC;
+	     (*step)++, *before = r)
+		if ((fault = record_fault(&r, *step, before)) != NULL) {
+			printf(
+			    "step %u %s (flaws %#x)\n", *step, fault, r.flaws);
+			return false;
+		}
+	return true;
+}
+
 static int
 record_check(int fd, unsigned int least)
 {
-	struct record r, before;
-	unsigned int step, n = record_count(fd);
-	const char *fault;
+	struct record r, before = { .magic = 0 };
+	unsigned int n = 0, behind;
 
-	printf("steps %u\n", n);
 	if (pread(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
 		errx(2, "too small");
 	if (r.magic == RECORD_CLASH) {
 		printf("a guest found its step %u written\n", r.step);
 		return 1;
 	}
-	memset(&before, 0, sizeof(before));
-	for (step = 0; step < n; step++, before = r) {
-		record_at(fd, step, &r);
-		if ((fault = record_fault(&r, step, &before)) != NULL) {
-			printf(
-			    "step %u %s (flaws %#x)\n", step, fault, r.flaws);
+	do {
+		if (!record_walk(fd, &n, &before))
+			return 1;
+		/* What a step left out would hide; or it was written since. */
+		behind = record_behind(fd, n);
+		if (behind != 0 &&
+		    !(record_at(fd, n, &r) && r.magic == RECORD_MAGIC)) {
+			printf("step %u stands behind the end\n", behind);
 			return 1;
 		}
-	}
-	if (!record_rest(fd, n))
-		return 1;
+	} while (behind != 0);
+	printf("steps %u\n", n);
 	if (n < least)
 		printf("there should be %u\n", least);
 	return n < least;
