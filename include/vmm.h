@@ -217,9 +217,9 @@ int vm_copyin(struct vm *vm, const void *src, uint64_t gpa, size_t len);
 int vm_copyout(struct vm *vm, uint64_t gpa, void *dst, size_t len);
 
 /*
- * Notes which pages of the RAM the guest writes.  What this process writes
- * (vm_copyin, vm_map_gpa) is not noted, and a page that was only read may be.
- * ENOENT: there is no RAM; EBUSY: a snapshot has the log.
+ * Notes which pages of the RAM the guest and vm_copyin() write.  What this
+ * process writes otherwise (vm_map_gpa()) is not noted, and a page that was
+ * only read may be.  ENOENT: there is no RAM; EBUSY: a snapshot has the log.
  */
 int vm_dirty_enable(struct vm *vm, bool on);
 

@@ -112,12 +112,16 @@ clock_set_deadlines(struct vm *vm)
 
 	for (i = 0; i < VMM_MAX_VCPUS; i++) {
 		vcpu = atomic_load(&vm->vcpus[i]);
-		if (vcpu == NULL ||
-		    vcpu->be->get_msr(vcpu, MSR_TSC_DEADLINE, &deadline) ==
-			-1 ||
-		    deadline == 0)
-			continue; /* no LAPIC, or it does not wait */
-		if (vcpu->be->set_msr(vcpu, MSR_TSC_DEADLINE, deadline) == -1)
+		if (vcpu == NULL)
+			continue;
+		if (vcpu->be->get_msr(vcpu, MSR_TSC_DEADLINE, &deadline) ==
+		    -1) {
+			if (errno != EINVAL)
+				return -1;
+			continue; /* no such MSR without LAPIC */
+		}
+		if (deadline != 0 &&
+		    vcpu->be->set_msr(vcpu, MSR_TSC_DEADLINE, deadline) == -1)
 			return -1;
 	}
 	return 0;

@@ -289,16 +289,12 @@ check_leaf(struct check *c, struct cpuid_set *host, const struct cpuid_leaf *l)
 }
 
 static void
-check_vendor(
-    struct check *c, struct cpuid_set *host, const struct cpuid_set *guest)
+check_vendor(struct check *c, struct cpuid_set *host, struct cpuid_set *guest)
 {
-	const struct cpuid_leaf *h = cpuid_find(host, 0, 0), *g = NULL;
+	const struct cpuid_leaf *h = cpuid_find(host, 0, 0);
+	const struct cpuid_leaf *g = cpuid_find(guest, 0, 0);
 	char name[64];
-	uint32_t i;
 
-	for (i = 0; i < guest->count && g == NULL; i++)
-		if (guest->leaf[i].leaf == 0)
-			g = &guest->leaf[i];
 	if (g != NULL && h != NULL &&
 	    memcmp(&g->reg[CPUID_EBX], &h->reg[CPUID_EBX], 12) == 0)
 		return;
@@ -307,8 +303,8 @@ check_vendor(
 }
 
 unsigned int
-cpuid_check(struct cpuid_set *host, const struct cpuid_set *guest,
-    char *missing, size_t size)
+cpuid_check(
+    struct cpuid_set *host, struct cpuid_set *guest, char *missing, size_t size)
 {
 	struct check c = { missing, size, 0 };
 	uint32_t i;

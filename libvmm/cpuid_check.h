@@ -17,7 +17,7 @@ bool cpuid_clashes(const struct cpuid_set *set, const struct cpuid_leaf *leaf);
  * Writes into missing (size bytes, with its end) what guest tells of and host
  * does not have; returns how many things those are, named or no more.
  */
-unsigned int cpuid_check(struct cpuid_set *host, const struct cpuid_set *guest,
+unsigned int cpuid_check(struct cpuid_set *host, struct cpuid_set *guest,
     char *missing, size_t size);
 
 #endif /* CPUID_CHECK_H */

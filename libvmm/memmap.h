@@ -35,6 +35,8 @@ struct memmap_region {
 	bool borrowed; /* host belongs to a named segment or a device */
 	bool device; /* a BAR: neither for copies nor for DMA */
 	bool dirty_log; /* the backend notes the guest's writes */
+	uint64_t
+	    *noted; /* while it does: pages that copies wrote, a bit each */
 };
 
 struct memmap {

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dirty.h"
 #include "handle.h"
 #include "memory.h"
 #include "snapshot.h"
@@ -452,6 +453,7 @@ memory_copy(struct vm *vm, uint64_t gpa, uint8_t *buf, size_t len, bool in)
 			n = len;
 		if (in) {
 			memcpy(r->host + at, buf, n);
+			dirty_written(r, at, n);
 			if (snapshot != NULL)
 				snapshot_written(snapshot, gpa, n);
 		} else

@@ -35,10 +35,12 @@ vm_free(struct vm *vm, bool close_fd)
 
 	/* The VM first: unmapping memory that it knows costs it more. */
 	vm->be->vm_destroy(vm, close_fd);
-	for (i = 0; i < vm->map.count; i++)
+	for (i = 0; i < vm->map.count; i++) {
+		free(vm->map.region[i].noted);
 		/* A device's is here only when it could not be taken back. */
 		if (!vm->map.region[i].borrowed || vm->map.region[i].device)
 			munmap(vm->map.region[i].host, vm->map.region[i].len);
+	}
 	devmem_free_all(vm);
 	if (vm->memory_fd != -1)
 		close(vm->memory_fd);

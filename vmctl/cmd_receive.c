@@ -100,8 +100,11 @@ receive_check_input(bool lazy)
 		warn("standard input");
 		return -1;
 	}
-	if (lazy && !S_ISREG(st.st_mode)) {
-		warnx("standard input is not a regular file, as -c needs");
+	/* Its memory is taken from there when it is needed. */
+	if (lazy &&
+	    (!S_ISREG(st.st_mode) || lseek(STDIN_FILENO, 0, SEEK_CUR) != 0)) {
+		warnx("-c needs a regular file as standard input, from its "
+		      "beginning");
 		return -1;
 	}
 	if ((flags & O_ACCMODE) == O_WRONLY ||

@@ -48,7 +48,8 @@ kvm_tsc_offset(struct vcpu *vcpu, unsigned long call, uint64_t *offset)
 	int fd = kvm_vcpu_fd(vcpu);
 
 	if (ioctl(fd, KVM_HAS_DEVICE_ATTR, &attr) == -1) {
-		errno = ENOTSUP;
+		if (errno == ENXIO || errno == EINVAL)
+			errno = ENOTSUP;
 		return -1;
 	}
 	return ioctl(fd, call, &attr);

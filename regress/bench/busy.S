@@ -13,7 +13,7 @@
 	.equ	SET, 0x10000000		/* from here on the working set */
 	.equ	SET_END, 0x20000000
 	.equ	BEAT, 12
-	.equ	LATE, 16		/* so many pages behind, it forgets them */
+	.equ	LATE, 1024		/* so many pages behind, it forgets them */
 	.equ	COM1, 0x3f8
 
 	.code32

@@ -238,10 +238,15 @@ one()
 		not_ok "$what: the guest starts"
 		return 1
 	}
+	# Who is there already is looked for before: that takes its time, too.
+	hit=''
+	case $victim in
+	*.*) hit=$(victim_pid "$victim" 2>/dev/null) ;;
+	esac
 	begin_move "$way"
 	sleep "$moment"
-	hit=$(victim_pid "$victim" 2>/dev/null)
-	[ -z "$hit" ] || kill -9 "$hit" 2>/dev/null
+	[ -n "$hit" ] || hit=$(victim_pid "$victim" 2>/dev/null)
+	kill -9 "$hit" 2>/dev/null || hit=''
 	# The client of a daemon that is no more ends, too.
 	wait_for 25 gone $mover || {
 		not_ok "$what: vmctl ends"

@@ -130,11 +130,11 @@ expect 'a changed disk is refused' says "$work/copy.img" \
 expect 'nothing runs' on B unknown copy
 
 # --- refused ---------------------------------------------------------------
-expect 'a VM that is not there' says 'nothere' send_to "$work/none" nothere
+expect 'a VM that is not there' says 'not found' send_to "$work/none" nothere
 expect 'its disk is in use' says 'in use' \
     receive_from "$work/plain" B web
 expect 'nothing is left of it' on B unknown web
-expect 'its name is in use' says 'web' \
+expect 'its name is in use' says 'running already' \
     receive_from "$work/plain" A -d "$work/copy.img" web
 expect 'a name that is none' refuse \
     receive_from "$work/plain" B -d "$work/copy.img" bad/name
@@ -176,8 +176,11 @@ damaged 'garbage' "$work/bad"
 damaged 'nothing at all' /dev/null
 
 # So that it was the damage that was refused.
-expect 'the same without damage' \
+touch "$work/snap.img"
+expect 'with a disk that is newer' says 'written to' \
     receive_from "$work/snap" B -d "$work/snap.img" copy
+expect 'the same without damage, and any disk' \
+    receive_from "$work/snap" B -f -d "$work/snap.img" copy
 expect 'goes on' on B ctl unpause copy
 expect 'its steps too' on B grows "$work/snap.img"
 expect 'it ends' on B ctl stop -fw copy
@@ -269,7 +272,7 @@ to_slow_reader()
 	mkfifo "$work/slow"
 	slow_reader <"$work/slow" &
 	background $!
-	send_to "$work/slow" web
+	send_to "$work/slow" web 2>"$work/slow.err"
 }
 slow_reader()
 {
@@ -281,7 +284,7 @@ slow_reader()
 }
 expect 'a reader that is slower than the guest' to_slow_reader
 expect 'it was slowed down, and that is said' \
-    grep -qi 'throttl\|slow' "$work/expect.out"
+    grep -qi 'throttl\|slow' "$work/slow.err"
 
 # --- who may ---------------------------------------------------------------
 owner=61001 stranger=61003

@@ -76,6 +76,7 @@ static void
 test_dirty(void)
 {
 	uint64_t map = 0;
+	uint8_t bytes[2] = { 0 };
 
 	GUEST_NEEDS_KVM();
 	REQUIRE(guest_start(&g, writer, sizeof(writer), 0, 1));
@@ -90,6 +91,20 @@ test_dirty(void)
 	CHECK(guest_writes(g.vcpu[0], 0xf0, 0));
 	REQUIRE(vm_dirty_get(g.vm, 0, &map, 1) == 0);
 	CHECK_EQ(map & ~2ULL, 1 << 9);
+	/* What is copied in is written as well, once; what is read is not. */
+	CHECK_EQ(vm_copyin(g.vm, bytes, 0x4fff, sizeof(bytes)), 0);
+	CHECK_EQ(vm_copyin(g.vm, bytes, 0x6000, 0), 0);
+	CHECK_EQ(vm_copyout(g.vm, 0x7000, bytes, sizeof(bytes)), 0);
+	REQUIRE(vm_dirty_get(g.vm, 0, &map, 1) == 0);
+	CHECK_EQ(map & ~2ULL, 1 << 4 | 1 << 5);
+	REQUIRE(vm_dirty_get(g.vm, 0, &map, 1) == 0);
+	CHECK_EQ(map & ~2ULL, 0);
+	REQUIRE(vm_dirty_enable(g.vm, false) == 0);
+	CHECK_EQ(vm_copyin(g.vm, bytes, 0x6000, sizeof(bytes)), 0);
+	REQUIRE(vm_dirty_enable(g.vm, true) == 0);
+	REQUIRE(vm_dirty_get(g.vm, 0, &map, 1) == 0);
+	CHECK_EQ(map & ~2ULL, 0);
+	CHECK_EQ(vm_copyin(g.vm, bytes, 0x6000, sizeof(bytes)), 0);
 	REQUIRE(vm_dirty_enable(g.vm, false) == 0);
 	CHECK(vm_dirty_get(g.vm, 0, &map, 1) == -1 && errno == ENOENT);
 }

@@ -243,6 +243,33 @@ step_whole_state(struct life *l)
 	return 0;
 }
 
+/* The vCPU has run: CPUID does not change any more, and is not given again. */
+static int
+step_move(struct life *l)
+{
+	static struct vcpu_state state;
+	static uint8_t chips[16384];
+	static struct vcpu_cpuid table[VCPU_CPUID_MAX];
+	const struct vcpu_state *states[] = { &state };
+	struct vm_machine machine = { .vcpu = states,
+		.nvcpus = 1,
+		.chips = chips,
+		.chips_len = sizeof(chips) };
+	char why[VMM_REASON_MAX];
+	uint32_t khz;
+	int n = vcpu_get_cpuid_table(l->vcpu, table, VCPU_CPUID_MAX);
+
+	if (vm_check_cpuid(l->vm, table, (uint32_t)n, why, sizeof(why)) == -1 ||
+	    vm_get_tsc_khz(l->vm, &khz) == -1 ||
+	    vm_set_tsc_khz(l->vm, khz) == -1 ||
+	    vm_get_time(l->vm, &machine.time) == -1 ||
+	    vcpu_get_state(l->vcpu, &state) == -1 ||
+	    vm_get_chips(l->vm, chips, &machine.chips_len) == -1 ||
+	    vm_set_machine(l->vm, &machine, why) == -1)
+		return -1;
+	return vm_set_time(l->vm, &machine.time, 1000);
+}
+
 static int
 step_snapshot(struct life *l)
 {
@@ -305,9 +332,14 @@ step_sets(struct life *l)
 static int
 step_x2apic(struct life *l)
 {
-	if (vm_set_x2apic_state(l->vcpu, X2APIC_ENABLED) == -1)
+	static struct vcpu_cpuid table[VCPU_CPUID_MAX];
+	int n;
+
+	if (vm_set_x2apic_state(l->vcpu, X2APIC_ENABLED) == -1 ||
+	    vm_set_x2apic_state(l->vcpu, X2APIC_DISABLED) == -1)
 		return -1;
-	return vm_set_x2apic_state(l->vcpu, X2APIC_DISABLED);
+	n = vcpu_get_cpuid_table(l->vcpu, table, VCPU_CPUID_MAX);
+	return vcpu_set_cpuid_table(l->vcpu, table, (uint32_t)n);
 }
 
 /* A VM and a vCPU of our own making, taken; what is refused is closed here. */
@@ -393,7 +425,7 @@ step_large(struct life *l)
 static int (*const life_whole[])(struct life *) = { step_host, step_vm,
 	step_x2apic, step_memory, step_interrupts, step_state, step_debug,
 	step_run, step_deadline, step_devmem, step_events, step_whole_state,
-	step_snapshot, step_sets, step_stats, NULL };
+	step_move, step_snapshot, step_sets, step_stats, NULL };
 static int (*const life_outside[])(struct life *) = { step_outside, NULL };
 static int (*const life_dump[])(struct life *) = { step_host, step_vm,
 	step_regions, step_dump, step_dump_stream, NULL };

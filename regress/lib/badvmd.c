@@ -11,7 +11,10 @@
  *   BADVMD_NO_PRIV has;
  * - asked for its counters, the process of VM 2 sends parts of an answer
  *   without end, that of VM 3 sends them, and the end, to everybody but who
- *   asked, and that of VM 4 answers twice.
+ *   asked, and that of VM 4 answers twice;
+ * - the process of VM 5 asks for its disks when it is asked for its counters,
+ *   that of VM 6 asks for them again and again, and that of VM 7 says that it
+ *   runs instead.
  *
  * Linked with vmd's own main and archives, and --wrap.
  */
@@ -34,6 +37,9 @@
 #define VM_FLOODS 2
 #define VM_LIES 3
 #define VM_REPEATS 4
+#define VM_EARLY 5
+#define VM_OFTEN 6
+#define VM_SURE 7
 #define FLOOD 1000000
 #define LIES 100 /* together with the true ones no flood */
 
@@ -52,6 +58,7 @@ answers_badly(struct child *c, const struct msg_vm_answer *answer)
 {
 	struct msg_stats_row row = { .client = answer->client, .name = "bad" };
 	struct msg_vm_answer other = { .client = answer->client + 1 };
+	const struct msg_vm_disks look = { .what = DISKS_LOOK };
 
 	switch (c->vm_id) {
 	case VM_FLOODS:
@@ -67,6 +74,10 @@ answers_badly(struct child *c, const struct msg_vm_answer *answer)
 		__real_child_send(
 		    c, MSG_VM_ANSWER, 0, -1, &other, sizeof(other), NULL, 0);
 		return true;
+	case VM_EARLY:
+		__real_child_send(c, MSG_VM_DISKS, c->vm_id, -1, &look,
+		    sizeof(look), NULL, 0);
+		return false;
 	case VM_REPEATS:
 		__real_child_send(
 		    c, MSG_VM_ANSWER, 0, -1, answer, sizeof(*answer), NULL, 0);
@@ -74,6 +85,22 @@ answers_badly(struct child *c, const struct msg_vm_answer *answer)
 	default:
 		return false;
 	}
+}
+
+/* The same of what it asks for its disks. */
+static bool
+asks_badly(struct child *c, const struct msg_vm_disks *disks)
+{
+	const struct msg_result ok = { .error = VM_ERROR_OK };
+
+	if (c->vm_id == VM_OFTEN)
+		for (unsigned int i = 0; i < LIES; i++)
+			__real_child_send(c, MSG_VM_DISKS, c->vm_id, -1, disks,
+			    sizeof(*disks), NULL, 0);
+	if (c->vm_id != VM_SURE || disks->what != DISKS_LOCK)
+		return false;
+	__real_child_send(c, MSG_VM_READY, 0, -1, &ok, sizeof(ok), NULL, 0);
+	return true;
 }
 
 void
@@ -85,6 +112,8 @@ __wrap_child_send(struct child *c, enum msg_type type, uint32_t peerid, int fd,
 
 	if (type == MSG_VM_ANSWER && c->role == ROLE_VM &&
 	    answers_badly(c, payload))
+		return;
+	if (type == MSG_VM_DISKS && asks_badly(c, payload))
 		return;
 	__real_child_send(c, type, peerid, fd, payload, len, tail, tail_len);
 	if (type != MSG_CLIENT_OPEN)

@@ -37,7 +37,7 @@ static uint64_t table; /* of MSI-X */
 
 static struct {
 	struct msg_link link;
-	unsigned int memory, features, queue, call, start, stop, reset;
+	unsigned int faults, memory, features, queue, call, start, stop, reset;
 	unsigned int log, log_end, announce;
 	uint64_t log_pages; /* of the last log */
 	unsigned int log_queues; /* told of before it */
@@ -55,6 +55,14 @@ on_memory(void *arg, struct msg *m)
 	(void)arg;
 	proc.memory +=
 	    p->count == 1 && p->region[0].len == 0x10000 && m->fd != -1;
+}
+
+/* Before the memory, or it is too late. */
+static inline void
+on_faults(void *arg, struct msg *m)
+{
+	(void)arg;
+	proc.faults += m->fd != -1 && proc.memory == 0;
 }
 
 static inline void
@@ -134,6 +142,7 @@ on_announce(void *arg, struct msg *m)
 }
 
 static const msg_handler proc_handlers[MSG__COUNT] = {
+	[MSG_DEV_FAULTS] = on_faults,
 	[MSG_DEV_MEMORY] = on_memory,
 	[MSG_DEV_FEATURES] = on_features,
 	[MSG_DEV_QUEUE] = on_queue,
@@ -158,6 +167,8 @@ proc_gone(void *arg, const char *why)
  * -------------------------------------------------------------- */
 
 static struct {
+	unsigned int faults, no_faults;
+	uint64_t faults_base;
 	unsigned int ready, broken, gone, stopped, logging;
 	char why[64];
 } seen;
@@ -188,6 +199,21 @@ on_stopped(void *arg, struct virtio_device *v)
 }
 
 static inline void
+on_device_faults(
+    void *arg, struct virtio_device *v, int fd, const struct msg_dev_faults *m)
+{
+	(void)arg;
+	(void)v;
+	if (fd == -1) {
+		seen.no_faults++;
+		return;
+	}
+	seen.faults++;
+	seen.faults_base = m->base[0];
+	close(fd);
+}
+
+static inline void
 on_logging(void *arg, struct virtio_device *v)
 {
 	(void)arg;
@@ -198,6 +224,7 @@ on_logging(void *arg, struct virtio_device *v)
 static const struct virtio_events events = { .ready = on_ready,
 	.broken = on_broken,
 	.stopped = on_stopped,
+	.faults = on_device_faults,
 	.logging = on_logging };
 
 static inline void

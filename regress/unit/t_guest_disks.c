@@ -193,6 +193,33 @@ as_long_as_it_has_none(void)
 	end();
 }
 
+/* It came from elsewhere, and was kept paused: who lets it run may be sure. */
+static void
+once_when_it_goes_on(void)
+{
+	const struct msg_vm_target t = { .id = 3 };
+	struct msg m = {
+		.type = MSG_VM_UNPAUSE, .payload = &t, .tail = "", .fd = -1
+	};
+
+	REQUIRE(begin());
+	guest_command(g, &m);
+	disks(DISKS_LOCK);
+	done(DISKS_LOCK, VM_ERROR_OK);
+	CHECK_EQ(asked, 1);
+	CHECK(is_heard());
+	disks(DISKS_LOCK);
+	CHECK_EQ(asked, 1);
+	CHECK(!is_heard());
+	end();
+	REQUIRE(begin());
+	m.type = MSG_VM_PAUSE;
+	guest_command(g, &m);
+	disks(DISKS_LOCK);
+	CHECK(!is_heard());
+	end();
+}
+
 static void
 while_it_is_received(void)
 {
@@ -259,6 +286,7 @@ main(void)
 	TEST(while_it_is_sent);
 	TEST(not_before);
 	TEST(as_long_as_it_has_none);
+	TEST(once_when_it_goes_on);
 	TEST(while_it_is_received);
 	TEST(one_at_a_time);
 	TEST(a_flood_ends_it);

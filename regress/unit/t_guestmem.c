@@ -57,13 +57,21 @@ marks_pages(void)
 
 #define RACE_PAGES 128U
 #define RACE_WORDS (PAGE / 8)
-#define RACE_WRITES 400000U
+#define RACE_DEVICES 2U
+/* Many, for only the last write to a page can get lost. */
+#define RACE_BURSTS 1000U
+#define RACE_WRITES 2000U
 
 static uint64_t race_memory[RACE_PAGES * RACE_WORDS]
     __attribute__((aligned(4096)));
 static uint64_t race_copy[RACE_PAGES];
 static uint64_t race_log[RACE_PAGES / 64];
-static bool race_over;
+static const struct guestmem race_gm = { .count = 1,
+	.region = { { .len = sizeof(race_memory),
+	    .base = (uint8_t *)race_memory } },
+	.log = race_log };
+static pthread_barrier_t race_begin;
+static unsigned int race_writing; /* devices that have not done their burst */
 
 /* Only the first word of a page is looked at. */
 static uint64_t *
@@ -72,7 +80,27 @@ race_word(unsigned int page)
 	return &race_memory[page * RACE_WORDS];
 }
 
-/* One round as of who sends a guest: takes the bits, then copies. */
+static void *
+race_device(void *arg)
+{
+	unsigned int seed = *(const unsigned int *)arg;
+
+	for (uint64_t burst = 0; burst < RACE_BURSTS; burst++) {
+		pthread_barrier_wait(&race_begin);
+		for (uint64_t i = 0; i < RACE_WRITES; i++) {
+			uint64_t *at =
+			    race_word((unsigned int)rand_r(&seed) % RACE_PAGES);
+
+			__atomic_store_n(
+			    at, burst * RACE_WRITES + i, __ATOMIC_RELAXED);
+			guestmem_wrote(&race_gm, at, 8);
+		}
+		__atomic_fetch_sub(&race_writing, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* One round of who sends a guest: takes the bits, then copies. */
 static void
 race_round(void)
 {
@@ -87,51 +115,46 @@ race_round(void)
 	}
 }
 
-static void *
-race_copier(void *arg)
+/* Pages that are not as they were when the devices had stopped. */
+static unsigned int
+race_burst(unsigned int devices)
 {
-	(void)arg;
-	while (!__atomic_load_n(&race_over, __ATOMIC_ACQUIRE))
+	unsigned int missing = 0;
+
+	__atomic_store_n(&race_writing, devices, __ATOMIC_RELAXED);
+	pthread_barrier_wait(&race_begin);
+	while (__atomic_load_n(&race_writing, __ATOMIC_ACQUIRE) != 0)
 		race_round();
-	return NULL;
+	race_round();
+	for (unsigned int i = 0; i < RACE_PAGES; i++)
+		missing += race_copy[i] != *race_word(i);
+	return missing;
 }
 
-/* Two devices write and one copies; in the end, nothing is missing. */
-static void *
-race_device(void *arg)
+static void
+race(unsigned int devices)
 {
-	const struct guestmem *gm = arg;
-	unsigned int seed = (unsigned int)(uintptr_t)&gm;
+	static unsigned int seeds[RACE_DEVICES] = { 1, 2 };
+	pthread_t device[RACE_DEVICES];
+	unsigned int missing = 0;
 
-	for (unsigned int i = 0; i < RACE_WRITES; i++) {
-		unsigned int page = (unsigned int)rand_r(&seed) % RACE_PAGES;
-
-		__atomic_store_n(race_word(page), i, __ATOMIC_RELAXED);
-		guestmem_wrote(gm, race_word(page), 8);
-	}
-	return NULL;
+	pthread_barrier_init(&race_begin, NULL, devices + 1);
+	for (unsigned int i = 0; i < devices; i++)
+		REQUIRE(pthread_create(
+			    &device[i], NULL, race_device, &seeds[i]) == 0);
+	for (unsigned int i = 0; i < RACE_BURSTS; i++)
+		missing += race_burst(devices);
+	for (unsigned int i = 0; i < devices; i++)
+		pthread_join(device[i], NULL);
+	pthread_barrier_destroy(&race_begin);
+	CHECK_EQ(missing, 0);
 }
 
 static void
 nothing_is_lost(void)
 {
-	struct guestmem gm = { .count = 1,
-		.region = { { .len = sizeof(race_memory),
-		    .base = (uint8_t *)race_memory } },
-		.log = race_log };
-	pthread_t copier, device;
-	unsigned int missing = 0;
-
-	REQUIRE(pthread_create(&copier, NULL, race_copier, NULL) == 0);
-	REQUIRE(pthread_create(&device, NULL, race_device, &gm) == 0);
-	race_device(&gm);
-	pthread_join(device, NULL);
-	__atomic_store_n(&race_over, true, __ATOMIC_RELEASE);
-	pthread_join(copier, NULL);
-	race_round();
-	for (unsigned int i = 0; i < RACE_PAGES; i++)
-		missing += race_copy[i] != *race_word(i);
-	CHECK_EQ(missing, 0);
+	race(1);
+	race(RACE_DEVICES);
 }
 
 int

@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -64,6 +66,7 @@ static const struct {
 	{ ALL & ~SPAWNERS, SYS_kill, "kill" },
 	{ ALL & ~B, SYS_io_uring_setup, "io_uring_setup" },
 	{ ALL & ~B, SYS_io_uring_enter, "io_uring_enter" },
+	{ ALL, SYS_userfaultfd, "userfaultfd" },
 };
 
 /* The n-th row of all tables together, or NULL. */
@@ -142,6 +145,33 @@ no_role_gets_what_none_may_have(void)
 				printf(
 				    "# %s: %s\n", never[i].name, row->reason);
 	CHECK(true);
+}
+
+/* Who has guest memory mapped may wait for pages, and the VM process alone puts
+ * them there, by descriptors that it can make at its start only. */
+static void
+few_have_pages_on_demand(void)
+{
+	const struct jail_row *row;
+	int found = 0;
+
+	for (size_t n = 0; (row = row_at(n)) != NULL; n++) {
+		uint32_t request = (uint32_t)row->args[0].value;
+
+		if (row->nr != SYS_ioctl || !row->args[0].used ||
+		    row->args[0].index != 1 ||
+		    _IOC_TYPE(request) != USERFAULTFD_IOC)
+			continue;
+		found++;
+		CHECK(row->args[0].mask == 0xffffffff);
+		if (request == UFFDIO_COPY || request == UFFDIO_ZEROPAGE ||
+		    request == UFFDIO_WAKE)
+			CHECK(row->roles == V);
+		else
+			CHECK((row->roles == V && row->phase == PHASE_SETUP) ||
+			    row->roles == (B | N));
+	}
+	CHECK_EQ(found, 9);
 }
 
 /* Memory that can be written and then run is what an exploit wants first. */
@@ -324,6 +354,7 @@ main(void)
 	TEST(rows_are_whole);
 	TEST(no_call_is_both_tested_and_refused);
 	TEST(no_role_gets_what_none_may_have);
+	TEST(few_have_pages_on_demand);
 	TEST(nothing_new_becomes_executable);
 	TEST(set_up_ends);
 	TEST(descendants);

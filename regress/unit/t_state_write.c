@@ -89,6 +89,28 @@ stream_begin(struct state_writer *w)
 	    : state_write_section(w, STATE_CONFIG, payload, len);
 }
 
+/* The range in parts of that many pages, and a section between. */
+static int
+stream_write_parts(
+    struct state_writer *w, const struct state_range *range, uint64_t part)
+{
+	const struct state_head odd = { .type = SAMPLE_UNKNOWN, .version = 1 };
+	struct state_range r = *range;
+	int error = 0;
+
+	for (uint64_t at = 0; at < range->pages && error == 0; at += part) {
+		r.gpa = range->gpa + at * STATE_PAGE;
+		r.host = range->host + at * STATE_PAGE;
+		r.pages = range->pages - at < part ? range->pages - at : part;
+		error = state_write_memory(w, &r);
+		if (error == 0 && at == part)
+			error = state_write_raw(w, &odd, "odd", 3);
+	}
+	return error;
+}
+
+static uint64_t part = PAGES;
+
 static int
 stream_write(const struct state_range *range, struct state_packer *packer,
     struct state_written *written)
@@ -97,7 +119,7 @@ stream_write(const struct state_range *range, struct state_packer *packer,
 	int r = -1;
 
 	sample_free(&stream);
-	if (stream_begin(w) == 0 && state_write_memory(w, range) == 0)
+	if (stream_begin(w) == 0 && stream_write_parts(w, range, part) == 0)
 		r = state_write_end(w);
 	state_writer_written(w, written);
 	state_writer_free(w);
@@ -253,6 +275,7 @@ threads(void)
 	struct state_written written;
 	size_t alone = 0;
 
+	part = 700;
 	for (size_t i = 0; i < 3; i++) {
 		struct state_packer *packer = state_packer_new(1, counts[i]);
 
@@ -273,6 +296,7 @@ threads(void)
 		CHECK_EQ(stream.len, alone);
 		state_packer_free(packer);
 	}
+	part = PAGES;
 }
 
 /* Threads that were made early serve one stream after the other. */

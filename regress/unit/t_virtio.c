@@ -391,6 +391,56 @@ rude_processes_are_left(void)
 }
 
 static void
+say_faults(uint64_t where)
+{
+	const struct msg_dev_faults m = { .base = { where } };
+
+	msg_send(&proc.link, MSG_DEV_FAULTS_FD, 0, eventfd(0, EFD_CLOEXEC), &m,
+	    sizeof(m), NULL, 0);
+	pump();
+}
+
+static void
+memory_on_demand(void)
+{
+	memory.on_demand = true;
+	memory.faults_fd = eventfd(0, EFD_CLOEXEC);
+	REQUIRE(setup());
+	CHECK_EQ(proc.faults, 1);
+	CHECK_EQ(proc.memory, 1);
+	say_faults(0x5000);
+	CHECK_EQ(seen.faults, 1);
+	CHECK_EQ(seen.faults_base, 0x5000);
+	/* Once is enough. */
+	say_faults(0x6000);
+	CHECK_EQ(seen.faults, 1);
+	CHECK_EQ(seen.gone, 1);
+	CHECK_EQ(seen.no_faults, 1);
+	/* The next process says where it has it; not before its hello. */
+	REQUIRE(spawn());
+	hello(V1 | 1ULL << 28 | 0x244);
+	CHECK_EQ(proc.faults, 1);
+	say_faults(0x7000);
+	CHECK_EQ(seen.faults_base, 0x7000);
+	REQUIRE(spawn());
+	CHECK_EQ(seen.no_faults, 2);
+	say_faults(0x8000);
+	CHECK_EQ(seen.faults, 2);
+	CHECK(!virtio_is_attached(dev));
+	CHECK_EQ(seen.no_faults, 2);
+	teardown();
+	close(memory.faults_fd);
+	memory.on_demand = false;
+	/* Nobody is asked where memory is as ever. */
+	REQUIRE(setup());
+	CHECK_EQ(proc.faults, 0);
+	say_faults(0x5000);
+	CHECK_EQ(seen.faults, 0);
+	CHECK(!virtio_is_attached(dev));
+	teardown();
+}
+
+static void
 pausing(void)
 {
 	REQUIRE(setup());
@@ -506,6 +556,7 @@ main(void)
 	TEST(dead_process_is_replaced);
 	TEST(dead_process_while_resetting);
 	TEST(rude_processes_are_left);
+	TEST(memory_on_demand);
 	TEST(pausing);
 	TEST(machine_reset);
 	TEST(window_in_configuration_space);

@@ -25,7 +25,7 @@ bad 'text' 'raw 485454502f312e3120343030204261640d0a0d0a' \
     'bad answer from vmd: not a message'
 bad 'another version' 'peerid 7
 result error=OK' \
-    'vmd speaks version 7 of the protocol, this vmctl 2: install both from one release and restart vmd'
+    'vmd speaks version 7 of the protocol, this vmctl 3: install both from one release and restart vmd'
 bad 'a message for somebody else' 'message VM_STATE 8' \
     'bad answer from vmd: unexpected message type (VM_STATE, 8 bytes)'
 bad 'a number that is no message' 'message 4000 8' \

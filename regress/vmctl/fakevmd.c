@@ -11,7 +11,11 @@
  *	stats KEY=VALUE ...	a counter; v0=, v1= ... are of its vCPUs
  *	end		end of the list of VMs
  *	progress DONE TOTAL	of a dump
- *	fill TEXT	writes it into the file of the last VM_DUMP
+ *	sending ROUND SENT LEFT RATE DIRTY DOWNTIME THROTTLE	of a send
+ *	fill TEXT	writes it into the file of the last VM_DUMP or VM_SEND,
+ *or the way back of a receive
+ *	back		prints a line that came back on the socket of a VM_SEND
+ *	rest		prints what is left of a state that is received
  *	message NAME N	a message of this type with N zero bytes
  *	peerid N	of the answers from here on
  *	descriptor	the next answer carries one
@@ -52,6 +56,7 @@ static int client = -1;
 static uint32_t peerid = VMD_PROTOCOL;
 static int next_fd = -1;
 static int dump_fd = -1;
+static int state_fd = -1;
 
 static uint32_t
 type_number(const char *name)
@@ -98,8 +103,14 @@ print_start(const struct msg_vm_start *start)
 	    start->cpus, start->disks, start->nics);
 	if (start->debug != 0)
 		printf(" debug=%u", start->debug);
+	if ((start->given & START_RECEIVE) != 0)
+		printf(" receive=%u", start->receive);
 	for (i = 0; i < start->nics && i < VMD_NICS_MAX; i++)
 		printf("%s%u", i == 0 ? " types=" : ",", start->nic[i].type);
+	for (i = 0; (start->given & START_RECEIVE) != 0 && i < start->nics; i++)
+		printf("%s%02x..%02x/%u", i == 0 ? " macs=" : ",",
+		    start->nic[i].mac[0], start->nic[i].mac[5],
+		    start->nic[i].flags);
 }
 
 static void
@@ -113,6 +124,53 @@ print_file(const struct msg_vm_file *file, int fd)
 	    vm_file_text(file->kind), file->index, file->flags,
 	    (long long)st.st_size, (flags & O_ACCMODE) == O_RDWR ? "rw" : "ro",
 	    (flags & O_NONBLOCK) != 0 ? " nonblock" : "");
+}
+
+static const char *
+type_name(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return "?";
+	return S_ISREG(st.st_mode) ? "file"
+	    : S_ISFIFO(st.st_mode) ? "pipe"
+	    : S_ISSOCK(st.st_mode) ? "socket"
+				   : "?";
+}
+
+/* What a VM is received from, and the way back.  Keeps fd. */
+static void
+print_state(const struct msg_vm_file *file, int fd)
+{
+	int flags = fcntl(fd, F_GETFL), seals = fcntl(fd, F_GET_SEALS);
+	struct stat st = { .st_size = -1 };
+
+	printf(" kind=%s index=%u flags=%u %s%s", vm_file_text(file->kind),
+	    file->index, file->flags, type_name(fd),
+	    (flags & O_NONBLOCK) != 0 ? " nonblock" : "");
+	if (file->kind == VM_FILE_STATE_HEAD && fstat(fd, &st) == 0)
+		printf(" size=%lld offset=%lld seals=%s", (long long)st.st_size,
+		    (long long)lseek(fd, 0, SEEK_CUR),
+		    seals == (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+			? "all"
+			: "?");
+	if (file->kind == VM_FILE_STATE)
+		state_fd = fd;
+	else if (file->kind == VM_FILE_STATE_ACK)
+		dump_fd = fd;
+	else
+		close(fd);
+}
+
+/* Keeps fd. */
+static void
+print_send(const struct msg_vm_send *send, int fd)
+{
+	print_target(&send->ask.target);
+	printf(" flags=%u downtime=%u level=%u %s", send->ask.flags,
+	    send->downtime_ms, send->level, type_name(fd));
+	dump_fd = fd;
 }
 
 /* Keeps fd. */
@@ -151,6 +209,7 @@ print_request(struct imsg *imsg)
 		struct msg_reset reset;
 		struct msg_log_level level;
 		struct msg_vm_ask ask;
+		struct msg_vm_send send;
 	} m;
 	uint32_t type = imsg_get_type(imsg);
 	int fd = imsg_get_fd(imsg);
@@ -158,14 +217,24 @@ print_request(struct imsg *imsg)
 	printf("%s", names[type]);
 	if (imsg_get_id(imsg) != VMD_PROTOCOL)
 		printf(" peerid=%u", imsg_get_id(imsg));
-	if ((fd != -1) != (type == MSG_VM_FILE || type == MSG_VM_DUMP))
+	if ((fd != -1) !=
+	    (type == MSG_VM_FILE || type == MSG_VM_DUMP || type == MSG_VM_SEND))
 		printf(" descriptor=%d", fd != -1);
 	if (type == MSG_VM_START) {
 		payload(imsg, &m, sizeof(m.start));
 		print_start(&m.start);
 	} else if (type == MSG_VM_FILE) {
 		payload(imsg, &m, sizeof(m.file));
-		print_file(&m.file, fd);
+		if (m.file.kind >= VM_FILE_STATE &&
+		    m.file.kind <= VM_FILE_STATE_ACK) {
+			print_state(&m.file, fd);
+			fd = -1;
+		} else
+			print_file(&m.file, fd);
+	} else if (type == MSG_VM_SEND) {
+		payload(imsg, &m, sizeof(m.send));
+		print_send(&m.send, fd);
+		fd = -1;
 	} else if (type == MSG_VM_CMDLINE) {
 		printf(" \"%.*s\"", (int)imsg_get_len(imsg),
 		    imsg->data == NULL ? "" : (char *)imsg->data);
@@ -357,6 +426,47 @@ answer_progress(const char *line)
 }
 
 static void
+answer_sending(const char *line)
+{
+	struct msg_send_progress m = { .client = 0 };
+	unsigned long long sent = 0, left = 0, rate = 0, dirty = 0;
+
+	if (sscanf(line, "%u %llu %llu %llu %llu %u %u", &m.round, &sent, &left,
+		&rate, &dirty, &m.downtime_ms, &m.throttle) != 7)
+		errx(1, "sending %s", line);
+	m.sent = sent;
+	m.left = left;
+	m.rate = rate;
+	m.dirty = dirty;
+	answer(MSG_SEND_PROGRESS, &m, sizeof(m));
+}
+
+/* All that is left of it, as text. */
+static void
+print_rest(void)
+{
+	char text[256];
+	ssize_t n;
+
+	printf("rest \"");
+	while ((n = read(state_fd, text, sizeof(text))) > 0)
+		fwrite(text, 1, (size_t)n, stdout);
+	printf("\"\n");
+	close(state_fd);
+}
+
+static void
+print_back(void)
+{
+	char c;
+
+	printf("back \"");
+	while (read(dump_fd, &c, 1) == 1 && c != '\n')
+		putchar(c);
+	printf("\"\n");
+}
+
+static void
 do_line(const char *line)
 {
 	char word[32] = "";
@@ -377,6 +487,12 @@ do_line(const char *line)
 		answer(MSG_STATUS_END, NULL, 0);
 	else if (strcmp(word, "progress") == 0)
 		answer_progress(rest);
+	else if (strcmp(word, "sending") == 0)
+		answer_sending(rest);
+	else if (strcmp(word, "back") == 0)
+		print_back();
+	else if (strcmp(word, "rest") == 0)
+		print_rest();
 	else if (strcmp(word, "fill") == 0) {
 		if (write(dump_fd, rest, strlen(rest)) == -1)
 			warn("fill");

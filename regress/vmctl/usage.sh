@@ -21,7 +21,7 @@ for word in st sta s re; do
 		$usage
 	EOF
 done
-for word in nosuch create load send receive ''; do
+for word in nosuch create load migrate ''; do
 	alone "$word"
 	got "'$word' is unknown" 1 <<-EOF
 		err unknown argument: $word

@@ -10,9 +10,9 @@ $(O)/regress/unit/t_vmctl%: regress/unit/t_vmctl%.c $(VMCTL_MODULES)
 	@mkdir -p $(@D)
 	$(VMCTL_TEST) -o $@ $< $(VMCTL_MODULES) $(VMCTL_LIBS)
 
-$(O)/regress/vmctl/%: regress/vmctl/%.c $(call archive,compat)
+$(O)/regress/vmctl/%: regress/vmctl/%.c $(call archive,vmd/image) $(call archive,compat)
 	@mkdir -p $(@D)
-	$(VMCTL_TEST) -o $@ $< $(call archive,compat) $(VMCTL_LIBS)
+	$(VMCTL_TEST) -o $@ $< $(call archive,vmd/image) $(call archive,compat) $(VMCTL_LIBS)
 
 # Fuzz targets of vmctl, as those of the daemon in regress.mk.
 $(O)/regress/fuzz/replay_vmctl%: regress/fuzz/fuzz_vmctl%.c regress/fuzz/replay.c $(VMCTL_MODULES)

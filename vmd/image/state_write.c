@@ -179,50 +179,6 @@ unconst(const void *p)
 	return u.out;
 }
 
-int
-state_write_raw(struct state_writer *w, const struct state_head *h,
-    const void *payload, size_t len)
-{
-	struct state_head head = *h;
-	struct iovec iov[2] = { [1] = { unconst(payload), len } };
-
-	return writer_section(w, &head, iov, 2);
-}
-
-int
-state_write_section(struct state_writer *w, enum state_type type,
-    const void *payload, size_t len)
-{
-	const struct state_row *row = state_row(type);
-	const struct state_head head = {
-		.type = type,
-		.version = row != NULL ? row->version : 0,
-		.flags = row != NULL ? row->flags : 0,
-	};
-
-	if (row == NULL || type == STATE_MEMORY || type == STATE_END ||
-	    len < row->min || len > row->max ||
-	    (w->number == 0) != (type == STATE_CONFIG))
-		return failed(w, EINVAL);
-	return state_write_raw(w, &head, payload, len);
-}
-
-int
-state_write_end(struct state_writer *w)
-{
-	const struct state_row *row = state_row(STATE_END);
-	const struct state_head head = {
-		.type = STATE_END, .version = row->version, .flags = row->flags
-	};
-	uint8_t payload[STATE_END_LEN];
-
-	state_put64(payload, w->number);
-	SHA256Final(payload + 8, &w->sha);
-	return state_write_raw(w, &head, payload, sizeof(payload));
-}
-
-/* --- memory --------------------------------------------------------------- */
-
 /* The pages one after the other in the slot's buffer. */
 static size_t
 slot_gather(struct slot *slot)
@@ -325,6 +281,62 @@ slot_put(struct state_writer *w)
 	return writer_section(w, &head, iov, count);
 }
 
+/* All that was begun, in its order. */
+static int
+writer_flush(struct state_writer *w)
+{
+	while (w->begun > 0)
+		if (slot_put(w) == -1)
+			return -1;
+	return 0;
+}
+
+int
+state_write_raw(struct state_writer *w, const struct state_head *h,
+    const void *payload, size_t len)
+{
+	struct state_head head = *h;
+	struct iovec iov[2] = { [1] = { unconst(payload), len } };
+
+	if (writer_flush(w) == -1)
+		return -1;
+	return writer_section(w, &head, iov, 2);
+}
+
+int
+state_write_section(struct state_writer *w, enum state_type type,
+    const void *payload, size_t len)
+{
+	const struct state_row *row = state_row(type);
+	const struct state_head head = {
+		.type = type,
+		.version = row != NULL ? row->version : 0,
+		.flags = row != NULL ? row->flags : 0,
+	};
+
+	if (row == NULL || type == STATE_MEMORY || type == STATE_END ||
+	    len < row->min || len > row->max ||
+	    (w->number == 0) != (type == STATE_CONFIG))
+		return failed(w, EINVAL);
+	return state_write_raw(w, &head, payload, len);
+}
+
+int
+state_write_end(struct state_writer *w)
+{
+	const struct state_row *row = state_row(STATE_END);
+	const struct state_head head = {
+		.type = STATE_END, .version = row->version, .flags = row->flags
+	};
+	uint8_t payload[STATE_END_LEN];
+
+	if (writer_flush(w) == -1)
+		return -1;
+	state_put64(payload, w->number);
+	SHA256Final(payload + 8, &w->sha);
+	return state_write_raw(w, &head, payload, sizeof(payload));
+}
+
 int
 state_write_memory(struct state_writer *w, const struct state_range *range)
 {
@@ -346,8 +358,6 @@ state_write_memory(struct state_writer *w, const struct state_range *range)
 		slot_begin(w, slot, (range->flags & STATE_RANGE_STILL) != 0);
 		w->begun++;
 	}
-	while (w->begun > 0)
-		if (slot_put(w) == -1)
-			return -1;
-	return 0;
+	/* What is being packed has been copied; the rest may not wait. */
+	return w->packer != NULL ? 0 : writer_flush(w);
 }

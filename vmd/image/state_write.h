@@ -72,7 +72,9 @@ int state_write_raw(struct state_writer *, const struct state_head *h,
 /*
  * As many MEMORY sections as it takes; none where all is left out.  Without
  * STATE_RANGE_STILL the guest may run: pages are copied before they are summed,
- * and what it changes during that is for the next round.  0 or -1 with errno.
+ * and what it changes during that is for the next round.  With a packer, the
+ * last sections may leave only with what is put next; they are copies, too.  0
+ * or -1 with errno.
  */
 int state_write_memory(struct state_writer *, const struct state_range *);
 /* END.  0 or -1 with errno. */

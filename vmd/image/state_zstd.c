@@ -53,6 +53,8 @@ state_packer_new(int level, unsigned int threads)
 	struct state_workers *workers;
 	struct state_packer *p;
 
+	if (threads > STATE_WORKERS_MAX)
+		threads = STATE_WORKERS_MAX;
 	if (threads > 1) {
 		if ((workers = state_workers_new(threads)) == NULL)
 			return NULL;

@@ -17,9 +17,9 @@ struct state_workers;
 #define STATE_LEVEL_MAX 19
 
 /*
- * Returns owned.  threads: how many compress at once, made by this call; 0 or 1
- * for the caller alone.  NULL with errno EINVAL (level, or more threads than
- * STATE_WORKERS_MAX), ENOMEM or EAGAIN.
+ * Returns owned.  threads: how many compress at once, made by this call, at
+ * most STATE_WORKERS_MAX; 0 or 1 for the caller alone.  NULL with errno EINVAL
+ * (level), ENOMEM or EAGAIN.
  */
 struct state_packer *state_packer_new(int level, unsigned int threads);
 /* The same with threads that are there already (borrowed). */

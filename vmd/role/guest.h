@@ -39,6 +39,7 @@ struct guest_disks {
 	unsigned int sends; /* begun since no question was open */
 	bool receives; /* until it is up */
 	bool unlocked; /* it has given up their locks */
+	bool unpaused; /* it may make sure once that it has them */
 	bool asked; /* and waits for an answer */
 };
 

@@ -4,8 +4,9 @@
  * disks.  Runs in vmm.
  *
  * The process may be its guest's by now.  It is listened to while the VM is
- * sent or received, or as long as it has given the locks up, one question at a
- * time and not as often as it likes; one that asks more is ended.
+ * sent or received, as long as it has given the locks up, and once when it is
+ * to run again, one question at a time and not as often as it likes; one that
+ * asks more is ended.
  */
 #include "role/guest.h"
 #include "vm_error.h"
@@ -23,7 +24,7 @@ guest_disks_ask(void *arg, struct msg *m)
 
 	d->limit.burst = DISKS_BURST;
 	d->limit.every_ms = DISKS_MS;
-	if (d->sends == 0 && !d->receives && !d->unlocked)
+	if (d->sends == 0 && !d->receives && !d->unlocked && !d->unpaused)
 		guest_ask_break(p, "asks for disks when it does not move");
 	else if (d->asked)
 		guest_ask_break(p, "asks for disks twice");
@@ -31,6 +32,7 @@ guest_disks_ask(void *arg, struct msg *m)
 		guest_ask_break(p, "asks for disks too often");
 	else {
 		d->asked = true;
+		d->unpaused = false;
 		guestmsg_to_parent(p, m);
 	}
 }

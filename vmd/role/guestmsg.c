@@ -26,6 +26,7 @@ void
 guest_command(struct guest *g, struct msg *m)
 {
 	g->states++;
+	g->disks.unpaused = m->type == MSG_VM_UNPAUSE;
 	msg_forward(&g->vm->link, m, g->id);
 }
 

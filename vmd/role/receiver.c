@@ -111,6 +111,22 @@ receiver_place(void *arg, uint64_t gpa, uint32_t pages)
 	return vm_map_gpa(r->board->vm, gpa, (uint64_t)pages * STATE_PAGE);
 }
 
+/* Where it lies in the memfd of the RAM; -1 for what is no RAM. */
+static int
+receiver_backing(void *arg, uint64_t gpa, uint64_t *offset)
+{
+	const struct receive *r = arg;
+	const struct msg_dev_memory *map = &r->board->memory.map;
+
+	for (uint32_t i = 0; i < map->count; i++)
+		if (gpa - map->region[i].gpa < map->region[i].len) {
+			*offset =
+			    map->region[i].offset + (gpa - map->region[i].gpa);
+			return vm_memory_fd(r->board->vm);
+		}
+	return -1;
+}
+
 static int
 receiver_found(void *arg, const struct state_memory *m, uint64_t offset)
 {
@@ -254,6 +270,7 @@ receiver_open(struct receiver *t)
 	    state_reader_place(
 		t->reader, receiver_place, r, receiver_ram_end(t)) == -1)
 		return receiver_why(t, VM_ERROR_NO_MEMORY, 0, "");
+	state_reader_backing(t->reader, receiver_backing);
 	return 0;
 }
 
@@ -283,7 +300,7 @@ receiver_read(struct receiver *t)
 	int more;
 
 	if (((r->start.receive & RECEIVE_LAZY) != 0 ? receiver_open_lazy(t)
-						     : receiver_open(t)) == -1)
+						    : receiver_open(t)) == -1)
 		return -1;
 	while ((more = state_next(t->reader, &section)) == 1)
 		if (receiver_section(t, &section) == -1)

@@ -22,6 +22,7 @@
 
 #include "image/state_config.h"
 #include "image/state_wire.h"
+#include "image/state_workers.h"
 #include "image/state_write.h"
 #include "image/state_zstd.h"
 #include "ipc/log.h"
@@ -470,8 +471,8 @@ sender_open(struct sender *t)
 	if (!t->is_file)
 		sender_nonblock(t->job.fd, true);
 	if (t->job.level != 0) {
-		t->packer = state_packer_new(
-		    t->job.level, (unsigned int)sysconf(_SC_NPROCESSORS_ONLN));
+		t->packer =
+		    state_packer_new(t->job.level, state_workers_default());
 		if (t->packer == NULL)
 			return sender_why(t, errno, "no memory to pack");
 	}

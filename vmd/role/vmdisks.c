@@ -4,9 +4,8 @@
  * has it, and what a VM that moves asks about that: its process hands them from
  * one host to the other.
  *
- * Runs in the parent.  A VM process may be its guest's: it is heard only while
- * its VM is sent or received, or has no locks.  All disks of a VM are locked,
- * or none is.
+ * Runs in the parent.  A VM process may be its guest's: locks are given up only
+ * while a client has its VM sent.  All disks of a VM are locked, or none is.
  */
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -105,10 +104,8 @@ vmdisks_take(struct vment *v, struct msg_vm_disks_done *done)
 	struct vment_move *move = &v->move;
 	enum vm_error error;
 
-	if (!move->unlocked && !move->receiving)
-		return VM_ERROR_INVALID;
+	/* Changes nothing where they are held. */
 	error = vmdisks_lock(v->run, &move->busy, &done->index);
-	/* Without the locks again, if it had them. */
 	move->unlocked = error != VM_ERROR_OK;
 	if (error != VM_ERROR_OK)
 		return error;

@@ -95,8 +95,9 @@ vmlife_vm_state(void *arg, struct msg *m)
 	if (s->error == VM_ERROR_OK)
 		vment_event(v, paused ? EVENT_PAUSED : EVENT_RESUMED);
 	else
-		/* A pause may also fail; to go on has one reason to. */
-		paused = s->error != VM_ERROR_NOT_PAUSED;
+		/* It is as it was: which of the two has failed? */
+		paused = paused ? s->error == VM_ERROR_PAUSED
+				: s->error != VM_ERROR_NOT_PAUSED;
 	r = request_result(v, s->error);
 	request_answer_waiters(
 	    p, v, paused ? WAIT_PAUSE : WAIT_UNPAUSE, &r, "");
