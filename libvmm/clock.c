@@ -29,17 +29,37 @@ clock_boot_vcpu(struct vm *vm)
 	return vcpu;
 }
 
+static uint64_t
+clock_host_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec;
+}
+
+/* What a TSC counts in that time. */
+static uint64_t
+clock_tsc_of(struct vcpu *vcpu, uint64_t ns)
+{
+	return (uint64_t)((unsigned __int128)ns * atomic_load(&vcpu->tsc_khz) /
+	    1000000);
+}
+
+/* One moment, though the calls for it take their time. */
 int
 vm_get_time(struct vm *vm, struct vm_time *time)
 {
 	struct vcpu *vcpu = clock_boot_vcpu(vm);
-	struct timespec now;
+	uint64_t at;
 
-	if (vcpu == NULL || vm->be->vm_clock_get(vm, &time->clock_ns) == -1 ||
-	    vcpu->be->get_msr(vcpu, MSR_TSC, &time->tsc) == -1 ||
-	    clock_gettime(CLOCK_REALTIME, &now) == -1)
+	if (vcpu == NULL || vm->be->vm_clock_get(vm, &time->clock_ns) == -1)
 		return -1;
-	time->realtime_ns = (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
+	time->realtime_ns = clock_host_ns(CLOCK_REALTIME);
+	at = clock_host_ns(CLOCK_MONOTONIC);
+	if (vcpu->be->get_msr(vcpu, MSR_TSC, &time->tsc) == -1)
+		return -1;
+	time->tsc -= clock_tsc_of(vcpu, clock_host_ns(CLOCK_MONOTONIC) - at);
 	return 0;
 }
 
@@ -60,9 +80,11 @@ clock_tsc_ahead(struct vm *vm, uint32_t id, int64_t *ahead)
 	return 0;
 }
 
-/* The first vCPU's TSC becomes tsc, the others' as far ahead as they were. */
+/* The first vCPU's TSC becomes what it was to be at that time of the host, and
+ * the others' as far ahead as they were. */
 static int
-clock_set_offsets(struct vm *vm, uint64_t tsc, const int64_t *ahead)
+clock_set_offsets(
+    struct vm *vm, uint64_t tsc, uint64_t at, const int64_t *ahead)
 {
 	struct vcpu *vcpu = clock_boot_vcpu(vm);
 	uint64_t zero, offset, now, move;
@@ -71,6 +93,7 @@ clock_set_offsets(struct vm *vm, uint64_t tsc, const int64_t *ahead)
 	if (vcpu->be->get_tsc_offset(vcpu, &zero) == -1 ||
 	    vcpu->be->get_msr(vcpu, MSR_TSC, &now) == -1)
 		return -1;
+	tsc += clock_tsc_of(vcpu, clock_host_ns(CLOCK_MONOTONIC) - at);
 	move = tsc - now;
 	for (i = 0; i < VMM_MAX_VCPUS; i++) {
 		vcpu = atomic_load(&vm->vcpus[i]);
@@ -132,19 +155,21 @@ clock_set(struct vm *vm, const struct vm_time *time, uint64_t advance_ns,
     const int64_t *ahead)
 {
 	struct vcpu *vcpu = clock_boot_vcpu(vm);
-	uint64_t tsc = time->tsc;
-	uint32_t khz;
+	uint64_t at = clock_host_ns(CLOCK_MONOTONIC);
+	uint64_t tsc;
 	int rc;
 
-	if (vcpu == NULL || vcpu->be->tsc_khz(vcpu, &khz) == -1)
+	if (vcpu == NULL)
 		return -1;
-	tsc += (uint64_t)((unsigned __int128)advance_ns * khz / 1000000);
-	rc = clock_set_offsets(vm, tsc, ahead);
+	tsc = time->tsc + clock_tsc_of(vcpu, advance_ns);
+	rc = clock_set_offsets(vm, tsc, at, ahead);
 	if (rc == -1 && errno == ENOTSUP)
 		rc = clock_write_tscs(vm, tsc);
 	/* kvm-clock after it: KVM ties the two together. */
 	if (rc == -1 ||
-	    vm->be->vm_clock_set(vm, time->clock_ns + advance_ns) == -1)
+	    vm->be->vm_clock_set(vm,
+		time->clock_ns + advance_ns +
+		    (clock_host_ns(CLOCK_MONOTONIC) - at)) == -1)
 		return -1;
 	return clock_set_deadlines(vm);
 }

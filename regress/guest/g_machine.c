@@ -179,8 +179,16 @@ receive(void)
 static bool
 go(void)
 {
-	return machine_state_start_clocks(m, &hold) == 0 &&
-	    vm_set_time(g.vm, &hold.time, 0) == 0;
+	struct timespec ts;
+	uint64_t ns = 0;
+
+	machine_state_start_clocks(m, &hold);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (hold.catch_up)
+		ns = (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec -
+		    hold.time.realtime_ns;
+	board_clock_advance(&f.board, ns);
+	return vm_set_time(g.vm, &hold.time, ns) == 0;
 }
 
 static void

@@ -4,6 +4,8 @@
  */
 #include "role/hold.h"
 
+#include <time.h>
+
 #include "ipc/log.h"
 #include "role/board.h"
 #include "role/vcpus.h"
@@ -16,7 +18,7 @@ hold_init(struct hold *h, struct board *board, struct vcpus *vcpus)
 	h->vcpus = vcpus;
 	h->holders = 1U << HOLD_START;
 	h->asked = 0;
-	h->still = false;
+	h->still = h->catch_up = false;
 }
 
 bool
@@ -45,13 +47,30 @@ hold_clocks(struct hold *h)
 	h->still = true;
 }
 
+/* How long the guest has stood, if its clocks have to show that. */
+static uint64_t
+hold_standstill(const struct hold *h)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	if (!h->catch_up)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return now > h->time.realtime_ns ? now - h->time.realtime_ns : 0;
+}
+
 static void
 hold_clocks_go(struct hold *h)
 {
-	if (vm_set_time(h->board->vm, &h->time, 0) == -1)
+	uint64_t ns = hold_standstill(h);
+
+	if (vm_set_time(h->board->vm, &h->time, ns) == -1)
 		log_warn("vm", "setting the guest's clocks");
+	board_clock_advance(h->board, ns);
 	board_clock_start(h->board);
-	h->still = false;
+	h->still = h->catch_up = false;
 }
 
 void

@@ -33,6 +33,9 @@ struct hold {
 	unsigned int asked; /* of these: who has not heard that it stands */
 	bool still; /* all vCPUs and the clocks stand */
 	struct vm_time time; /* of the guest, while still */
+	/* It moved meanwhile, and its clocks are to go on as if it had not
+	 * stood: from time.realtime_ns. */
+	bool catch_up;
 	struct {
 		void (*still)(void *arg);
 		void *arg;

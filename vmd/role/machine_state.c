@@ -545,32 +545,23 @@ machine_state_was_paused(const struct machine_state *m)
 }
 
 /* How long it stood still; 0 for a pause, a file, or clocks that disagree. */
-static uint64_t
-machine_standstill(const struct machine_state *m)
+/* A move: nobody stopped the guest, and it did not stand for long. */
+static bool
+machine_has_moved(const struct machine_state *m)
 {
 	struct timespec ts;
 	uint64_t now;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	now = (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec;
-	if (machine_state_was_paused(m) || now < m->time.time.realtime_ns ||
-	    now - m->time.time.realtime_ns >= MACHINE_STATE_MOVE_NS)
-		return 0;
-	return now - m->time.time.realtime_ns;
+	return !machine_state_was_paused(m) &&
+	    now >= m->time.time.realtime_ns &&
+	    now - m->time.time.realtime_ns < MACHINE_STATE_MOVE_NS;
 }
 
-int
+void
 machine_state_start_clocks(struct machine_state *m, struct hold *hold)
 {
-	struct board *board = m->vcpus->board;
-	uint64_t ns = machine_standstill(m);
-	uint32_t khz;
-
-	if (vm_get_tsc_khz(board->vm, &khz) == -1)
-		return machine_errno(m, "the frequency of the TSC");
-	hold->time.clock_ns = m->time.time.clock_ns + ns;
-	hold->time.tsc = m->time.time.tsc +
-	    (uint64_t)((unsigned __int128)ns * khz / 1000000);
-	board_clock_advance(board, ns);
-	return 0;
+	hold->time = m->time.time;
+	hold->catch_up = machine_has_moved(m);
 }

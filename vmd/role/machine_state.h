@@ -76,10 +76,10 @@ int machine_state_finish(struct machine_state *, struct hold *hold);
 bool machine_state_was_paused(const struct machine_state *);
 
 /*
- * Right before hold_drop(HOLD_START), main thread with the machine lock: sets
- * kvm-clock, TSCs and the board's clock, later by the standstill if that was
- * short and the VM was not paused.  -1 with errno.
+ * Before hold_drop(HOLD_START), main thread with the machine lock: kvm-clock,
+ * TSCs and the board's clock begin where they were, later by the standstill if
+ * that was short and the VM was not paused.
  */
-int machine_state_start_clocks(struct machine_state *, struct hold *hold);
+void machine_state_start_clocks(struct machine_state *, struct hold *hold);
 
 #endif /* MACHINE_STATE_H */

@@ -426,8 +426,8 @@ sender_hand_over(struct sender *t)
 	uint32_t flags;
 
 	sender_nonblock(fd, false);
-	if (handover_hear(fd, t->send->stop_fd, -1, HANDOVER_READY, NULL) ==
-	    -1) {
+	if (handover_hear(
+		fd, t->send->stop_fd, HEAR_MS, HANDOVER_READY, NULL) == -1) {
 		sender_why(t, errno, "the receiver cannot take it");
 		return SEND_STAYS;
 	}

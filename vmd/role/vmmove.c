@@ -105,9 +105,7 @@ vmmove_received(void *arg, bool paused, const char *text)
 
 	if (jail_seal(ROLE_VM) == -1)
 		vm_fail_errno(r, VM_ERROR_FAILED, "cannot seal the sandbox");
-	if (machine_state_start_clocks(r->receive.machine, &r->hold) == -1)
-		vm_fail_errno(r, VM_ERROR_STATE_BAD,
-		    machine_state_error(r->receive.machine));
+	machine_state_start_clocks(r->receive.machine, &r->hold);
 	vm_limit(r, 0);
 	r->phase = VM_RUNS;
 	child_send(&r->child, MSG_VM_READY, 0, -1, &ok, sizeof(ok), text,
