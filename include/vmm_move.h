@@ -77,7 +77,8 @@ int vm_get_time(struct vm *vm, struct vm_time *time);
  */
 int vm_set_time(struct vm *vm, const struct vm_time *time, uint64_t advance_ns);
 
-/* The frequency of the guest's TSC; 0: the host does not know. */
+/* The frequency of the guest's TSC; 0: the host does not know.  Any thread,
+ * while vCPUs run, too. */
 int vm_get_tsc_khz(struct vm *vm, uint32_t *khz);
 
 /*

@@ -59,8 +59,9 @@ int vmm_msr_list(int kvm_fd, uint32_t *indices, uint32_t max);
 /* --- of the chips --------------------------------------------------------- */
 
 /*
- * PICs, IOAPIC, PIT, each vCPU's LAPIC and the clock, as they are, for the
- * same libvmm on the same kind of host.  While no vCPU runs.  *len is the room
+ * PICs, IOAPIC, PIT, each vCPU's LAPIC and the clock, as they are, for this
+ * or a later libvmm on a host of the same kind: what they are begins with its
+ * version and length.  While no vCPU runs.  *len is the room
  * in chips and becomes the size; chips NULL asks for it only.  ENOBUFS: too
  * little room; ENXIO: VM without VM_IRQCHIP.
  */

@@ -160,7 +160,10 @@ vm_get_tsc_khz(struct vm *vm, uint32_t *khz)
 {
 	struct vcpu *vcpu = clock_boot_vcpu(vm);
 
-	return vcpu == NULL ? -1 : vcpu->be->tsc_khz(vcpu, khz);
+	if (vcpu == NULL)
+		return -1;
+	*khz = atomic_load(&vcpu->tsc_khz);
+	return 0;
 }
 
 int
@@ -182,8 +185,11 @@ vm_set_tsc_khz(struct vm *vm, uint32_t khz)
 		return 0;
 	for (i = 0; i < VMM_MAX_VCPUS; i++) {
 		vcpu = atomic_load(&vm->vcpus[i]);
-		if (vcpu != NULL && vcpu->be->set_tsc_khz(vcpu, khz) == -1)
+		if (vcpu == NULL)
+			continue;
+		if (vcpu->be->set_tsc_khz(vcpu, khz) == -1)
 			return -1;
+		atomic_store(&vcpu->tsc_khz, khz);
 	}
 	return 0;
 }

@@ -83,6 +83,7 @@ struct vcpu {
 	atomic_bool active; /* may run */
 	enum vcpu_x2apic x2apic;
 	struct cpuid_set *cpuid; /* owned: what the guest was given */
+	_Atomic(uint32_t) tsc_khz; /* KVM tells it only while this stands */
 	struct vcpu_debug debug; /* what it exits for */
 	struct stats_vcpu stats;
 };

@@ -120,6 +120,7 @@ vcpu_set_cpuid(struct vcpu *vcpu)
 	vcpu_cpuid_context(vcpu, &ctx);
 	if (vcpu->be->tsc_khz(vcpu, &ctx.tsc_khz) == -1)
 		return -1;
+	atomic_store(&vcpu->tsc_khz, ctx.tsc_khz);
 	set = malloc(sizeof(*set));
 	if (set == NULL)
 		return -1;

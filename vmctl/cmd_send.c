@@ -34,6 +34,7 @@
 struct sent {
 	struct timespec since;
 	struct msg_send_progress last;
+	uint32_t throttle; /* percent, at most */
 	bool shown; /* there is a line to remove */
 };
 
@@ -145,6 +146,8 @@ send_progress(struct sent *sent, const struct msg_send_progress *p)
 	    dirty[SIZE_TEXT];
 
 	sent->last = *p;
+	if (p->throttle > sent->throttle)
+		sent->throttle = p->throttle;
 	if (!isatty(STDERR_FILENO))
 		return;
 	sent->shown = true;
@@ -192,6 +195,10 @@ send_summary(const struct request *request, const struct sent *sent,
 	    reply->body.result.vm_id, sent->last.sent != 0 ? ", " : "",
 	    sent->last.sent != 0 ? size_format(sent->last.sent, bytes) : "",
 	    send_seconds(sent), copy ? "; it goes on" : "");
+	if (sent->throttle != 0)
+		warnx("it wrote faster than its memory could be sent, and was "
+		      "slowed down by up to %u%%",
+		    sent->throttle);
 }
 
 /* --- the command -----------------------------------------------------------

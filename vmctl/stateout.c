@@ -11,9 +11,10 @@
 #include <string.h>
 
 #include "size.h"
+#include "statewhat.h"
 
-#define COLUMNS "%12s %6s %-7s %3s %8s  %s\n"
-#define INDENT 41 /* where the last column begins */
+#define COLUMNS "%12s %6s %-8s %3s %8s  %s\n"
+#define INDENT 42 /* where the last column begins */
 #define MAC_TEXT 18
 
 static const char *
@@ -54,7 +55,7 @@ plain(const char *text)
 static void
 table_head(const struct state_section *s, const char *name)
 {
-	printf("%12" PRIu64 " %6" PRIu64 " %-7s %3u %8" PRIu64 "  ", s->offset,
+	printf("%12" PRIu64 " %6" PRIu64 " %-8s %3u %8" PRIu64 "  ", s->offset,
 	    s->head.number, name, s->head.version, s->head.length);
 }
 
@@ -250,15 +251,20 @@ void
 stateout_other(struct stateout *out, const struct state_section *s)
 {
 	bool known = s->payload != NULL;
+	json_t *o, *what;
 
 	out->sections++;
 	if (out->json) {
-		json_section(out, json_head(s));
+		o = json_head(s);
+		what = known ? statewhat_json(s) : NULL;
+		if (what != NULL)
+			json_set(o, "says", what);
+		json_section(out, o);
 		return;
 	}
 	table_head(s, known ? state_name(s->head.type) : "?");
 	if (known)
-		puts("all checksums are right");
+		statewhat_print(s, INDENT);
 	else
 		printf("unknown, of type %u; not required\n", s->head.type);
 }

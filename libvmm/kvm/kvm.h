@@ -110,6 +110,9 @@ struct kvm_vcpu {
 	struct kvm_run *run; /* shared with the kernel */
 	size_t run_size;
 	int stats_fd; /* owned; see kvm_stats_open() */
+	/* Asked for once: KVM answers only while the vCPU does not run. */
+	bool tsc_known;
+	uint32_t tsc_khz;
 };
 
 /* The rows of vmm_backend_kvm; contracts in ../backend.h. */

@@ -32,6 +32,11 @@ struct kvm_chips_cpu {
 	struct kvm_mp_state mp;
 };
 
+/* What has gone into a file stays as it is: another form is another version,
+ * and the old ones are taken, too. */
+_Static_assert(sizeof(struct kvm_chips_head) == 40 + 3 * 520 + 112, "head");
+_Static_assert(sizeof(struct kvm_chips_cpu) == 1024 + 4, "vCPU");
+
 static uint64_t
 kvm_chips_cpus(struct vm *vm)
 {

@@ -13,12 +13,19 @@
 int
 kvm_tsc_khz(struct vcpu *vcpu, uint32_t *khz)
 {
-	int n = ioctl(kvm_vcpu_fd(vcpu), KVM_GET_TSC_KHZ, 0);
+	struct kvm_vcpu *kc = vcpu->priv;
+	int n;
 
+	if (kc->tsc_known) {
+		*khz = kc->tsc_khz;
+		return 0;
+	}
+	n = ioctl(kc->fd, KVM_GET_TSC_KHZ, 0);
 	/* EIO: the host's TSC is unstable, its frequency unknown. */
 	if (n == -1 && errno != EIO)
 		return -1;
-	*khz = n > 0 ? (uint32_t)n : 0;
+	*khz = kc->tsc_khz = n > 0 ? (uint32_t)n : 0;
+	kc->tsc_known = true;
 	return 0;
 }
 
@@ -31,6 +38,7 @@ kvm_tsc_set_khz(struct vcpu *vcpu, uint32_t khz)
 		errno = ENOTSUP;
 		return -1;
 	}
+	((struct kvm_vcpu *)vcpu->priv)->tsc_known = false;
 	if (ioctl(kvm_vcpu_fd(vcpu), KVM_SET_TSC_KHZ, (long)khz) == 0)
 		return 0;
 	if (errno == EINVAL)

@@ -29,7 +29,7 @@ quiet()
 ours_send()
 {
 	# shellcheck disable=SC2016  # the inner shell's
-	took=$(quiet "$tools/timerun" \
+	took=$(quiet timeout 60 "$tools/timerun" \
 	    sh -c '"$0" send "$1" | "$0" receive "$2"' "$VMCTL" "$1" "$2") &&
 	    is_state "$2" running && unknown "$1" && echo "$took"
 }
@@ -132,14 +132,14 @@ row_downtime()
 save_busy()
 {
 	assemble busy && vmd_start </dev/null && ours_busy saved &&
-	    quiet ctl send saved >"$work/snap"
+	    quiet timeout 60 "$VMCTL" send saved >"$work/snap"
 }
 
 # fork_busy NAME: microseconds until it runs.
 fork_busy()
 {
 	# shellcheck disable=SC2016  # the inner shell's
-	took=$(quiet "$tools/timerun" \
+	took=$(quiet timeout 60 "$tools/timerun" \
 	    sh -c 'exec "$0" receive -c "$1" <"$2"' "$VMCTL" "$1" "$work/snap") &&
 	    is_state "$1" running && echo "$took"
 }

@@ -22,6 +22,7 @@
 #define CPUS 2
 #define ROUNDS 300
 #define PORT 0xf0
+#define GUEST_GO 0x500 /* see vcpus.S */
 /* An event that does not come ends the test. */
 #define LIMIT_S 60
 
@@ -415,10 +416,21 @@ ran_percent(void)
 }
 
 static void
+tell_guest(unsigned int end, uint8_t go)
+{
+	CHECK_EQ(vm_copyin(board.vm, &go, GUEST_GO, sizeof(go)), 0);
+	pthread_mutex_lock(&board.lock);
+	chip.end = end;
+	pthread_mutex_unlock(&board.lock);
+}
+
+/* Also a guest that has no exit of its own. */
+static void
 stands_its_share(void)
 {
 	static const unsigned int percents[] = { 30, 60, 90, 99 };
 
+	tell_guest(2, 0);
 	for (unsigned int i = 0; i < sizeof(percents) / sizeof(percents[0]);
 	     i++) {
 		unsigned int ran;
@@ -430,35 +442,35 @@ stands_its_share(void)
 		if (!CHECK(ran <= 100 - percents[i] + 10))
 			printf("# ran %u%% of the time, throttled by %u%%\n",
 			    ran, percents[i]);
-		/* None has been forgotten. */
-		let_run(2);
 	}
+	tell_guest(0, 1);
+	/* None has been forgotten. */
+	let_run(2);
 }
 
-/* The longest turn stands for 99 ms. */
+#define HOLDS 20
+
+/* A turn stands for 99 ms: were its end waited for, most holds would be slow.
+ */
 static void
 held_while_it_stands(void)
 {
-	uint64_t longest = 0, sum = 0;
+	unsigned int slow = 0;
 
 	vcpus_throttle(&vcpus, THROTTLE_MAX);
-	for (unsigned int i = 0; i < 20; i++) {
-		uint64_t begin, took;
+	for (unsigned int i = 0; i < HOLDS; i++) {
+		uint64_t begin;
 
 		vcpus_resume(&vcpus, false);
 		usleep(7000 + 1000 * i);
 		begin = host_ns();
 		hold(false);
-		took = host_ns() - begin;
-		longest = took > longest ? took : longest;
-		sum += took;
+		slow += host_ns() - begin > 25000000;
 	}
 	CHECK(!ended);
 	CHECK(registers_are_sane());
-	if (!CHECK(sum / 20 < 10000000))
-		printf("# %llu us on average, %llu us at most\n",
-		    (unsigned long long)sum / 20000,
-		    (unsigned long long)longest / 1000);
+	if (!CHECK(slow <= HOLDS / 2))
+		printf("# %u of %u were slow\n", slow, HOLDS);
 	vcpus_resume(&vcpus, false);
 }
 

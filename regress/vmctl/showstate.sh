@@ -10,14 +10,14 @@ usage='usage:	vmctl [-v] [-S socket] show-state [-j] file|-'
 shown()
 {
 	cat <<-EOF
-		out       OFFSET NUMBER TYPE    VER   LENGTH
-		out           32      0 CONFIG    1      269  web1, 64.0M, 2 vCPUs, gdb
-		out                                          command line console=ttyS0 quiet
-		out                                          interface 0 tap, fe:e1:ba:01:02:03 fixed, tap3
-		out                                          interface 1 user, fe:e1:ba:04:05:06
-		out                                          disk 0 /var/lib/vm/web1.img, 1.0G
-		out                                          disk 1 /var/lib/vm/tools.img, 512B, read-only
-		out                                          kernel 0 /boot/vmlinuz, 7B
+		out       OFFSET NUMBER TYPE     VER   LENGTH
+		out           32      0 CONFIG     1      269  web1, 64.0M, 2 vCPUs, gdb
+		out                                           command line console=ttyS0 quiet
+		out                                           interface 0 tap, fe:e1:ba:01:02:03 fixed, tap3
+		out                                           interface 1 user, fe:e1:ba:04:05:06
+		out                                           disk 0 /var/lib/vm/web1.img, 1.0G
+		out                                           disk 1 /var/lib/vm/tools.img, 512B, read-only
+		out                                           kernel 0 /boot/vmlinuz, 7B
 	EOF
 }
 
@@ -34,10 +34,10 @@ alone show-state "$states/v1.state"
 {
 	shown
 	cat <<-EOF
-		out          333      1 MEMORY    1    56979  0x100000-0x10ffff, 13 pages
-		out        57344      2 ?         7       11  unknown, of type 2147483393; not required
-		out        57387      3 MEMORY    1     8117  0x100000-0x10ffff, 1 page, 1 zero
-		out        65536      4 END       1       40  all checksums are right
+		out          333      1 MEMORY     1    56979  0x100000-0x10ffff, 13 pages
+		out        57344      2 ?          7       11  unknown, of type 2147483393; not required
+		out        57387      3 MEMORY     1     8117  0x100000-0x10ffff, 1 page, 1 zero
+		out        65536      4 END        1       40  all checksums are right
 		out 5 sections, 65608 bytes, 14 pages of memory
 	EOF
 } | got 'what is in a file' 0
@@ -48,10 +48,10 @@ rc=$?
 {
 	shown
 	cat <<-EOF
-		out          333      1 MEMORY    1      103  0x100000-0x10ffff, 13 pages in 55 bytes of zstd
-		out          468      2 ?         7       11  unknown, of type 2147483393; not required
-		out          511      3 MEMORY    1       67  0x100000-0x10ffff, 1 page in 19 bytes of zstd, 1 zero
-		out          610      4 END       1       40  all checksums are right
+		out          333      1 MEMORY     1      103  0x100000-0x10ffff, 13 pages in 55 bytes of zstd
+		out          468      2 ?          7       11  unknown, of type 2147483393; not required
+		out          511      3 MEMORY     1       67  0x100000-0x10ffff, 1 page in 19 bytes of zstd, 1 zero
+		out          610      4 END        1       40  all checksums are right
 		out 5 sections, 682 bytes, 14 pages of memory
 	EOF
 } | got 'packed, from standard input' 0
@@ -70,7 +70,7 @@ cp "$states/v1.state" a
 flip a 40
 alone show-state a
 got 'a byte of a section header is another' 1 <<-EOF
-	out       OFFSET NUMBER TYPE    VER   LENGTH
+	out       OFFSET NUMBER TYPE     VER   LENGTH
 	out 0 sections, 64 bytes, 0 pages of memory; damaged
 	err vmctl: a: section 0 at byte 32: its header has a wrong checksum
 EOF
@@ -79,7 +79,7 @@ alone show-state a
 {
 	shown
 	cat <<-EOF
-		out          333      1 MEMORY    1    56979  0x100000-0x10ffff, 13 pages
+		out          333      1 MEMORY     1    56979  0x100000-0x10ffff, 13 pages
 		out 2 sections, 57380 bytes, 13 pages of memory; damaged
 		err vmctl: a: truncated: it ends at byte 57380, within section 2 (type 2147483393)
 	EOF
@@ -94,7 +94,7 @@ EOF
 echo 'The quick brown fox jumps over the lazy dog.' >a
 alone show-state a
 got 'something else' 1 <<-EOF
-	out       OFFSET NUMBER TYPE    VER   LENGTH
+	out       OFFSET NUMBER TYPE     VER   LENGTH
 	out 0 sections, 32 bytes, 0 pages of memory; damaged
 	err vmctl: a: is no state of a VM
 EOF
@@ -104,7 +104,7 @@ got 'no file' 1 <<-EOF
 EOF
 alone show-state .
 got 'a folder' 1 <<-EOF
-	out       OFFSET NUMBER TYPE    VER   LENGTH
+	out       OFFSET NUMBER TYPE     VER   LENGTH
 	out 0 sections, 0 bytes, 0 pages of memory; damaged
 	err vmctl: .: cannot be read at byte 0: Is a directory
 EOF

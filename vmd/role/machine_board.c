@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A board's state between board_save() and a section's payload.  Runs in the VM
- * process.  A file of its own: what the parts of a board are saved as
- * (pci/state.h) and what a stream is made of (image/state.h) do not know each
- * other.
+ * A board's state between board_save() and a section's payload, and the
+ * sentence for a user about what is wrong with it.  Runs in the VM process.
  */
 #include "role/machine_board.h"
 

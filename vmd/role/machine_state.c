@@ -508,8 +508,11 @@ machine_finish_board(struct machine_state *m, struct hold *hold)
 	rc = machine_board_load(board, m->board, m->board_len, why);
 	pthread_mutex_unlock(&board->lock);
 	if (rc == -1)
-		return machine_failed(
-		    m, errno == EINVAL ? EBADMSG : errno, "%s", why);
+		return machine_failed(m,
+		    errno == EINVAL		   ? EBADMSG
+			: errno == EPROTONOSUPPORT ? ENOTSUP
+						   : errno,
+		    "%s", why);
 	return 0;
 }
 

@@ -66,9 +66,9 @@ int machine_state_load(
 
 /*
  * After END, when memory is complete: builds the board, then vCPUs and chips.
- * The guest is held by HOLD_START and has not run, device processes are
- * attached.  -1 as above, also when a section is missing; the VM is of no use
- * then.
+ * The guest is held by HOLD_START and has not run; device processes are there
+ * and have stopped (virtio_stop() and its answer), as the board wants it.  -1
+ * as above, also when a section is missing; the VM is of no use then.
  */
 int machine_state_finish(struct machine_state *, struct hold *hold);
 

@@ -390,8 +390,11 @@ vcpus_start(struct vcpus *vs)
 {
 	pthread_attr_t attr;
 	char name[16];
+	uint32_t khz;
 	int error = 0;
 
+	/* libvmm keeps it: while a vCPU runs, or halts in KVM, to ask waits. */
+	(void)vm_get_tsc_khz(vs->board->vm, &khz);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, VCPU_STACK);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
