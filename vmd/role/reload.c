@@ -153,7 +153,7 @@ reload_forget(struct parent *p)
 	TAILQ_FOREACH_SAFE(v, &p->vms.vms, entry, next) {
 		if (v->seen || !v->defined)
 			continue;
-		v->defined = v->boots = false;
+		v->defined = v->boots = v->allow_send = false;
 		if (vment_is_stopped(v))
 			vmlist_remove(&p->vms, v);
 	}
