@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Takes len bytes off the front of the parts. */
@@ -89,6 +90,27 @@ state_source_open(struct state_file_source *s, int fd, uint64_t at)
 	return 0;
 }
 
+/* Some of what iov wants, by way of the window. */
+static ssize_t
+source_near(struct state_file_source *s, const struct iovec *iov)
+{
+	size_t len;
+	ssize_t n;
+
+	if (s->at < s->from || s->at - s->from >= s->held) {
+		n = pread(s->fd, s->window, sizeof(s->window), (off_t)s->at);
+		if (n <= 0)
+			return n;
+		s->from = s->at;
+		s->held = (size_t)n;
+	}
+	len = s->held - (size_t)(s->at - s->from);
+	if (len > iov->iov_len)
+		len = iov->iov_len;
+	memcpy(iov->iov_base, s->window + (s->at - s->from), len);
+	return (ssize_t)len;
+}
+
 ssize_t
 state_get_source(void *arg, struct iovec *iov, int count)
 {
@@ -98,7 +120,9 @@ state_get_source(void *arg, struct iovec *iov, int count)
 
 	advance(&iov, &count, 0);
 	while (count > 0) {
-		n = preadv(s->fd, iov, count, (off_t)s->at);
+		n = iov->iov_len < sizeof(s->window)
+		    ? source_near(s, iov)
+		    : preadv(s->fd, iov, count, (off_t)s->at);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)

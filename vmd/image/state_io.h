@@ -38,6 +38,11 @@ struct state_file_source {
 	int fd; /* borrowed */
 	uint64_t at; /* of the next byte in the file */
 	uint64_t size; /* of the file */
+	/* What was read last for the sake of few bytes: a section's header, and
+	 * in a file of raw memory its runs as well. */
+	uint64_t from;
+	size_t held;
+	uint8_t window[4096];
 };
 
 /*
