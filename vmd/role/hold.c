@@ -58,7 +58,11 @@ hold_standstill(const struct hold *h)
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-	return now > h->time.realtime_ns ? now - h->time.realtime_ns : 0;
+	/* Or the two hosts' clocks disagree. */
+	if (now < h->time.realtime_ns ||
+	    now - h->time.realtime_ns >= HOLD_MOVE_NS)
+		return 0;
+	return now - h->time.realtime_ns;
 }
 
 static void

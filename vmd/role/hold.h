@@ -26,6 +26,11 @@ enum holder {
 	HOLD__COUNT
 };
 
+/* What a standstill may last (ns) for the guest's clocks to make up for it; a
+ * longer one is no move but a copy from a file, or a VM that was kept: the
+ * guest goes on where it was. */
+#define HOLD_MOVE_NS 5000000000ULL
+
 struct hold {
 	struct board *board;
 	struct vcpus *vcpus;
@@ -34,7 +39,7 @@ struct hold {
 	bool still; /* all vCPUs and the clocks stand */
 	struct vm_time time; /* of the guest, while still */
 	/* It moved meanwhile, and its clocks are to go on as if it had not
-	 * stood: from time.realtime_ns. */
+	 * stood, from time.realtime_ns; unless that is HOLD_MOVE_NS ago. */
 	bool catch_up;
 	struct {
 		void (*still)(void *arg);

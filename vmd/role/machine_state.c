@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "image/state_read.h"
 #include "image/state_write.h"
@@ -29,7 +28,6 @@
 #define SEGMENTS_MAX 128
 /* What a ROM is put in at a time. */
 #define ROM_PART (1U << 20)
-#define NS 1000000000ULL
 #define INVARIANT_TSC_LEAF 0x80000007U
 #define INVARIANT_TSC (1U << 8)
 
@@ -544,24 +542,9 @@ machine_state_was_paused(const struct machine_state *m)
 	return (m->time.flags & MACHINE_TIME_PAUSED) != 0;
 }
 
-/* How long it stood still; 0 for a pause, a file, or clocks that disagree. */
-/* A move: nobody stopped the guest, and it did not stand for long. */
-static bool
-machine_has_moved(const struct machine_state *m)
-{
-	struct timespec ts;
-	uint64_t now;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	now = (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec;
-	return !machine_state_was_paused(m) &&
-	    now >= m->time.time.realtime_ns &&
-	    now - m->time.time.realtime_ns < MACHINE_STATE_MOVE_NS;
-}
-
 void
 machine_state_start_clocks(struct machine_state *m, struct hold *hold)
 {
 	hold->time = m->time.time;
-	hold->catch_up = machine_has_moved(m);
+	hold->catch_up = !machine_state_was_paused(m);
 }

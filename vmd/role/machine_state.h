@@ -22,11 +22,6 @@ struct state_section;
 struct state_writer;
 struct vcpus;
 
-/* What a standstill may last (ns) for the guest's clocks to make up for it; a
- * longer one is no move but a copy from a file: the guest goes on where it
- * was. */
-#define MACHINE_STATE_MOVE_NS 5000000000ULL
-
 /* Borrows vcpus, which have their board.  Returns owned; NULL with ENOMEM. */
 struct machine_state *machine_state_new(struct vcpus *vcpus);
 /* NULL is allowed. */
