@@ -487,9 +487,9 @@ receive_confine(const struct receive *r)
 
 	for (unsigned int i = 0; i < r->nmade; i++)
 		folders[i] = r->made[i].dir_fd;
-	if (confine_enter_folders(r->nmade > 0 ? CONFINE_REMOVE
-					       : CONFINE_NOTHING,
-		folders, r->nmade) == -1)
+	if (confine_enter_folders(
+		r->nmade > 0 ? CONFINE_REMOVE : CONFINE_NOTHING, folders,
+		r->nmade) == -1)
 		warn("cannot confine itself");
 }
 

@@ -158,9 +158,8 @@ send_progress(struct sent *sent, const struct msg_send_progress *p)
 		fputs("\rdisks", stderr);
 	else
 		fprintf(stderr, "\rround %u", p->round);
-	fprintf(stderr, ": %s sent, %s left, %s/s",
-	    size_format(p->sent, done), size_format(p->left, left),
-	    size_format(p->rate, rate));
+	fprintf(stderr, ": %s sent, %s left, %s/s", size_format(p->sent, done),
+	    size_format(p->left, left), size_format(p->rate, rate));
 	if (p->dirty != 0)
 		fprintf(stderr, ", guest writes %s/s",
 		    size_format(p->dirty, dirty));

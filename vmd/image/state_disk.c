@@ -35,8 +35,8 @@ disk_data_ok(const struct state_disk *d)
 }
 
 int
-state_disk_decode(struct state_disk *d, const uint8_t *payload, size_t len,
-    const char **why)
+state_disk_decode(
+    struct state_disk *d, const uint8_t *payload, size_t len, const char **why)
 {
 	if (len < STATE_DISK_HEAD)
 		return bad(why, "shorter than its head");

@@ -44,8 +44,8 @@ struct state_disk {
  * off_t; whether the disk has so much is for the caller to see.  0, or -1 with
  * *why (borrowed, constant) and errno EBADMSG.
  */
-int state_disk_decode(struct state_disk *d, const uint8_t *payload, size_t len,
-    const char **why);
+int state_disk_decode(
+    struct state_disk *d, const uint8_t *payload, size_t len, const char **why);
 /* Fills in the head; the data follows it. */
 void state_disk_encode(
     const struct state_disk *d, uint8_t payload[static STATE_DISK_HEAD]);

@@ -120,7 +120,8 @@ virtio_send_memory(struct virtio_device *v)
 	const struct virtio_memory *memory = v->memory;
 
 	if (memory->on_demand &&
-	    virtio_link_send_fd(v, MSG_DEV_FAULTS, memory->faults_fd, NULL, 0) == -1)
+	    virtio_link_send_fd(
+		v, MSG_DEV_FAULTS, memory->faults_fd, NULL, 0) == -1)
 		return -1;
 	return virtio_link_send_fd(
 	    v, MSG_DEV_MEMORY, memory->fd, &memory->map, sizeof(memory->map));

@@ -31,8 +31,7 @@ disklog_make(struct disklog *log, uint64_t chunks)
 	if (fd == -1 || ftruncate(fd, (off_t)len) == -1 ||
 	    fcntl(fd, F_ADD_SEALS, LOG_SEALS) == -1)
 		return -1;
-	log->bits =
-	    mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	log->bits = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return log->bits == MAP_FAILED ? -1 : 0;
 }
 

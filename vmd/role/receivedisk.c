@@ -65,7 +65,8 @@ receivedisk_init(struct receivedisk *d, const int fd[VMD_DISKS_MAX],
 			continue;
 		/* They are in order. */
 		if (f->index != d->disks || f->index >= disks)
-			return receivedisk_bad(d, "disks that are not in order");
+			return receivedisk_bad(
+			    d, "disks that are not in order");
 		if (receivedisk_look(d, f->index, fd[f->index], f->size) == -1)
 			return -1;
 		d->disks++;
@@ -164,11 +165,10 @@ receivedisk_unpack(struct receivedisk *d, const struct state_disk *s)
 {
 	if (receivedisk_room(d) == -1)
 		return -1;
-	if (state_unpack(d->unpacker, d->content, s->length, s->data,
-		s->data_len) == -1)
+	if (state_unpack(
+		d->unpacker, d->content, s->length, s->data, s->data_len) == -1)
 		return receivedisk_bad(d, "a part that zstd did not pack");
-	return receivedisk_write(
-	    d, s->index, s->offset, d->content, s->length);
+	return receivedisk_write(d, s->index, s->offset, d->content, s->length);
 }
 
 int
@@ -180,7 +180,8 @@ receivedisk_take(struct receivedisk *d, const uint8_t *payload, size_t len)
 	if (state_disk_decode(&s, payload, len, &why) == -1)
 		return receivedisk_bad(d, why);
 	if (s.index >= d->disks)
-		return receivedisk_bad(d, "of a disk that the VM does not have");
+		return receivedisk_bad(
+		    d, "of a disk that the VM does not have");
 	if (s.offset > d->disk[s.index].size ||
 	    s.length > d->disk[s.index].size - s.offset)
 		return receivedisk_bad(d, "of what is behind the disk's end");

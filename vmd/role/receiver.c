@@ -250,8 +250,8 @@ receiver_disk_data(struct receiver *t, const struct state_section *s)
 		state_reader_bad(t->reader, "CONFIG does not tell of it");
 		return receiver_bad(t);
 	}
-	if (receivedisk_take(
-		&t->content, s->payload, (size_t)s->head.length) == 0)
+	if (receivedisk_take(&t->content, s->payload, (size_t)s->head.length) ==
+	    0)
 		return 0;
 	if (t->content.error != VM_ERROR_STATE_BAD)
 		return receiver_content_why(t);

@@ -292,8 +292,8 @@ sender_live_disks(struct sender *t)
 		if (sender_disk_round(t) == -1)
 			return -1;
 		senddisk_collect(&t->disks);
-	} while (++round < DISK_ROUNDS_MAX &&
-	    senddisk_left(&t->disks) > DISK_FEW);
+	} while (
+	    ++round < DISK_ROUNDS_MAX && senddisk_left(&t->disks) > DISK_FEW);
 	return sendmem_forget(&t->mem);
 }
 
@@ -307,8 +307,7 @@ sender_round(struct sender *t)
 	t->progress.round++;
 	t->began_ms = sender_now_ms();
 	t->began_bytes = t->bytes;
-	if (sendmem_round(&t->mem, false) == -1 ||
-	    sender_disk_round(t) == -1)
+	if (sendmem_round(&t->mem, false) == -1 || sender_disk_round(t) == -1)
 		return -1;
 	rate = sender_rate(t);
 	ms = sender_now_ms() - t->began_ms;
