@@ -183,6 +183,7 @@ static struct {
 	unsigned int faults, no_faults;
 	uint64_t faults_base;
 	unsigned int ready, broken, gone, stopped, logging;
+	void (*on_stopped)(void); /* NULL: none */
 	char why[64];
 } seen;
 
@@ -209,6 +210,8 @@ on_stopped(void *arg, struct virtio_device *v)
 	(void)arg;
 	(void)v;
 	seen.stopped++;
+	if (seen.on_stopped != NULL)
+		seen.on_stopped();
 }
 
 static inline void
