@@ -67,6 +67,7 @@ struct sender {
 	int64_t shown_ms;
 	uint64_t left; /* pages, of the last round's end */
 	struct msg_send_progress progress;
+	struct msg_vm_disks_done sent; /* the disks, as they are in the state */
 	bool is_file;
 	bool given; /* the receiver has been told GO */
 	char detail[VMD_DETAIL_MAX];
@@ -354,6 +355,7 @@ sender_disks(struct sender *t)
 
 	if (sender_want(t, SEND_LOOK, "looking at the disks") == -1)
 		return -1;
+	t->sent = *d;
 	n = d->count < VMD_DISKS_MAX ? (size_t)d->count : VMD_DISKS_MAX;
 	for (size_t i = 0; i < n; i++) {
 		state_put64(payload + i * 16, d->disk[i].size);
@@ -424,6 +426,21 @@ sender_drain(struct sender *t)
 	}
 }
 
+/* Another has written to the disks since: the state that was sent, and is here
+ * yet, is no longer that of the VM. */
+static bool
+sender_is_past(const struct sender *t)
+{
+	const struct msg_vm_disks_done *now = &t->send->disks;
+
+	for (size_t i = 0; i < t->sent.count && i < VMD_DISKS_MAX; i++)
+		if (t->sent.disk[i].generation != 0 &&
+		    now->disk[i].generation != 0 &&
+		    now->disk[i].generation != t->sent.disk[i].generation)
+			return true;
+	return false;
+}
+
 /* The locks again, as often as there is a chance.  0, or the errno. */
 static int
 sender_lock(struct sender *t)
@@ -432,21 +449,32 @@ sender_lock(struct sender *t)
 	int error;
 
 	while ((error = send_ask(t->send, SEND_LOCK)) == EWOULDBLOCK &&
-	    sender_now_ms() < until)
+	    !sender_is_past(t) && sender_now_ms() < until)
 		sender_sleep_ms(LOCK_AGAIN_MS);
 	return error;
 }
 
-/* The receiver has not said that it holds the disks. */
+/*
+ * The receiver has not said that it holds the disks.  That word may have been
+ * lost: then the receiver runs the VM if the locks are the same on both sides,
+ * which are busy, and the guest's writes are seen here.
+ */
 static enum send_end
 sender_take_back(struct sender *t)
 {
-	int error = errno;
+	int error = errno, lock;
 
 	/* Whatever it says from now on comes too late, and it hears that. */
 	shutdown(t->job.fd, SHUT_RDWR);
+	lock = sender_lock(t);
+	if (sender_is_past(t) && lock == EWOULDBLOCK)
+		return SEND_DONE;
+	if (sender_is_past(t)) {
+		sender_why(t, error, "another has written to its disks");
+		return SEND_UNSURE;
+	}
 	sender_why(t, error, "the receiver has not taken it");
-	return sender_lock(t) == 0 ? SEND_STAYS : SEND_UNSURE;
+	return lock == 0 ? SEND_STAYS : SEND_UNSURE;
 }
 
 /* It has been given up; whether it arrived is seen by the locks, if they are
@@ -463,7 +491,7 @@ sender_given(struct sender *t, bool shared)
 		error = sender_lock(t);
 		if (error == EWOULDBLOCK)
 			return SEND_DONE;
-		if (error == 0) {
+		if (error == 0 && !sender_is_past(t)) {
 			sender_why(t, EPIPE, "the receiver has lost it");
 			return SEND_STAYS;
 		}
