@@ -20,6 +20,10 @@ _Static_assert(DEV_DISK_CHUNK == STATE_DISK_CHUNK, "a bit is a section");
 
 /* The content of a chunk lies at a page, the head of its payload before it. */
 #define CONTENT 4096U
+/* So often what was written meanwhile is put at first, unless it is less than
+ * so many chunks. */
+#define FIRST_ROUNDS 4
+#define FIRST_FEW 64
 
 static size_t
 senddisk_words(const struct senddisk_part *p)
@@ -223,7 +227,7 @@ senddisk_chunk(struct senddisk *d, uint32_t index, uint64_t chunk)
 		return -1;
 	p->bitmap[chunk / 64] &= ~(1ULL << chunk % 64);
 	d->left--;
-	return d->tick(d->arg, senddisk_left(d));
+	return d->tick(d->arg, senddisk_left(d) / STATE_PAGE);
 }
 
 int
@@ -238,5 +242,19 @@ senddisk_round(struct senddisk *d)
 				return -1;
 	}
 	d->later = true;
+	return 0;
+}
+
+int
+senddisk_first(struct senddisk *d)
+{
+	senddisk_scan(d);
+	for (unsigned int i = 0; i < FIRST_ROUNDS; i++) {
+		if (senddisk_round(d) == -1)
+			return -1;
+		senddisk_collect(d);
+		if (d->left < FIRST_FEW)
+			break;
+	}
 	return 0;
 }

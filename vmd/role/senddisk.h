@@ -24,7 +24,7 @@ struct senddisk {
 	struct board *board; /* borrowed */
 	struct state_writer *writer; /* borrowed */
 	struct state_packer *packer; /* borrowed; NULL: raw */
-	/* Called now and then with how many bytes of the round are to go; -1
+	/* Called now and then with how many pages are to go; -1
 	 * with errno ends it. */
 	int (*tick)(void *arg, uint64_t left);
 	void *arg;
@@ -47,8 +47,11 @@ struct senddisk {
 int senddisk_init(struct senddisk *, struct board *, struct state_writer *,
     struct state_packer *, const int fd[VMD_DISKS_MAX]);
 void senddisk_fini(struct senddisk *);
-/* Has all that the disks hold go; with the logs on, if the guest runs. */
+/* Has all that the disks hold go. */
 void senddisk_scan(struct senddisk *);
+/* Puts that, and what a guest that runs writes meanwhile until it is little;
+ * with the logs on.  -1 with errno. */
+int senddisk_first(struct senddisk *);
 /* Puts what is to go; then nothing is.  -1 with errno. */
 int senddisk_round(struct senddisk *);
 /* Takes the logs: what was written since is to go. */

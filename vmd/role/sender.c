@@ -43,10 +43,6 @@
 #define THROTTLE_FIRST 20
 #define THROTTLE_STEP 20
 #define THROTTLE_MAX 99
-/* So often what was written to disks meanwhile is sent before the rounds of
- * memory begin, unless it is less than this. */
-#define DISK_ROUNDS_MAX 4
-#define DISK_FEW (64ULL << 20)
 /* How long the locks of the disks are asked for again. */
 #define LOCK_MS 5000
 #define LOCK_AGAIN_MS 100
@@ -204,13 +200,6 @@ sender_tick(void *arg, uint64_t left)
 	return 0;
 }
 
-/* The same for a disk. */
-static int
-sender_disk_tick(void *arg, uint64_t left)
-{
-	return sender_tick(arg, left / STATE_PAGE);
-}
-
 /* --- before the VM stands --------------------------------------------------
  */
 
@@ -271,33 +260,6 @@ sender_throttle(struct sender *t, uint64_t left)
 	vcpus_throttle(t->send->vcpus, t->progress.throttle);
 }
 
-static int
-sender_disk_round(struct sender *t)
-{
-	if (senddisk_round(&t->disks) == 0)
-		return 0;
-	return t->disks.why != NULL ? sender_why(t, errno, t->disks.why) : -1;
-}
-
-/* What the disks hold, before all memory: it takes longest.  What the guest
- * writes to it meanwhile goes with the rounds of memory. */
-static int
-sender_live_disks(struct sender *t)
-{
-	unsigned int round = 0;
-
-	if (t->disks.disks == 0)
-		return 0;
-	senddisk_scan(&t->disks);
-	do {
-		if (sender_disk_round(t) == -1)
-			return -1;
-		senddisk_collect(&t->disks);
-	} while (
-	    ++round < DISK_ROUNDS_MAX && senddisk_left(&t->disks) > DISK_FEW);
-	return sendmem_forget(&t->mem);
-}
-
 /* One round; whether the rest fits into the time that is allowed (1). */
 static int
 sender_round(struct sender *t)
@@ -308,7 +270,8 @@ sender_round(struct sender *t)
 	t->progress.round++;
 	t->began_ms = sender_now_ms();
 	t->began_bytes = t->bytes;
-	if (sendmem_round(&t->mem, false) == -1 || sender_disk_round(t) == -1)
+	if (sendmem_round(&t->mem, false) == -1 ||
+	    senddisk_round(&t->disks) == -1)
 		return -1;
 	rate = sender_rate(t);
 	ms = sender_now_ms() - t->began_ms;
@@ -335,7 +298,10 @@ sender_live(struct sender *t)
 	if (sendmem_log(&t->mem) == -1)
 		return sender_why(
 		    t, errno, "the log of written pages cannot be kept");
-	if (sender_live_disks(t) == -1 || sendmem_scan(&t->mem) == -1)
+	/* What the disks hold takes longest; what the guest writes to them
+	 * meanwhile goes with the rounds of memory. */
+	if (senddisk_first(&t->disks) == -1 || sendmem_forget(&t->mem) == -1 ||
+	    sendmem_scan(&t->mem) == -1)
 		return -1;
 	do
 		fits = sender_round(t);
@@ -375,8 +341,8 @@ sender_rest(struct sender *t, bool live)
 		senddisk_collect(&t->disks);
 	else
 		senddisk_scan(&t->disks);
-	if (sendmem_round(&t->mem, true) == -1 || sender_disk_round(t) == -1 ||
-	    sender_disks(t) == -1)
+	if (sendmem_round(&t->mem, true) == -1 ||
+	    senddisk_round(&t->disks) == -1 || sender_disks(t) == -1)
 		return -1;
 	if (machine_state_take(
 		t->machine, t->send->still->hold, t->send->paused) == -1 ||
@@ -561,14 +527,12 @@ sender_open(struct sender *t)
 	t->machine = machine_state_new(t->send->vcpus);
 	if (t->writer == NULL || t->machine == NULL)
 		return -1;
-	if ((t->job.flags & SEND_DISKS) != 0) {
-		t->disks.tick = sender_disk_tick;
-		t->disks.arg = t;
-		if (senddisk_init(&t->disks, t->send->board, t->writer,
-			t->packer, t->job.disk_fd) == -1)
-			return sender_why(t, errno,
-			    t->disks.why != NULL ? t->disks.why : "no memory");
-	}
+	t->disks.tick = sender_tick;
+	t->disks.arg = t;
+	if ((t->job.flags & SEND_DISKS) != 0 &&
+	    senddisk_init(&t->disks, t->send->board, t->writer, t->packer,
+		t->job.disk_fd) == -1)
+		return -1;
 	return sendmem_init(&t->mem, t->send->board, t->writer, sender_tick, t);
 }
 
@@ -600,6 +564,8 @@ sender_run(struct sender *t, int *error)
 		end = sender_finish(t);
 	}
 	*error = end != SEND_DONE ? errno : 0;
+	if (t->disks.why != NULL)
+		sender_why(t, errno, t->disks.why);
 	sender_close(t);
 	/* A file system may say only now that there was no room. */
 	if (close(t->job.fd) == -1 && end == SEND_DONE && t->is_file) {
