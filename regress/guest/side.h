@@ -21,6 +21,7 @@
 #include "chip/console.h"
 #include "guest.h"
 #include "guest_send.h"
+#include "image/state.h"
 #include "image/state_config.h"
 #include "ipc/vmspec.h"
 #include "pci/bus.h"
