@@ -39,7 +39,7 @@
 #define SIDE_BLK_SLOT 3
 #define SIDE_COUNT 0x800 /* see send.S */
 #define SIDE_CLIENT 7
-#define SIDE_WAIT_MS 20000
+#define SIDE_WAIT_MS 5000
 
 struct side {
 	struct child child;
