@@ -40,7 +40,7 @@
 #define SIDE_BLK_SLOT 3
 #define SIDE_COUNT 0x800 /* see send.S */
 #define SIDE_CLIENT 7
-#define SIDE_WAIT_MS 20000
+#define SIDE_WAIT_MS 5000
 
 struct side {
 	struct child child;
@@ -489,6 +489,7 @@ side_sender(void)
 	for (uint32_t i = 0; i < SIDE_MEMORY; i += 4)
 		if (i < 0x180000)
 			memcpy(memory + i, &i, sizeof(i));
+	memset(memory + SIDE_COUNT, 0, sizeof(uint32_t));
 	if (vm_copyin(s->board.vm, guest_send, GUEST_ENTRY,
 		sizeof(guest_send)) == -1 ||
 	    guest_enter(s->vcpus.vcpu[0]) == -1)

@@ -40,7 +40,7 @@ send_ask(struct send *s, enum send_want want)
 
 	pthread_mutex_lock(&s->lock);
 	s->want = want;
-	s->answered = false;
+	s->heard = s->answered = false;
 	send_ring(s->event_fd);
 	while (!s->answered)
 		pthread_cond_wait(&s->wake, &s->lock);
@@ -78,6 +78,7 @@ send_over(struct send *s, enum send_end end, int error, const char *detail)
 	s->end_errno = error;
 	strlcpy(s->detail, detail, sizeof(s->detail));
 	s->want = SEND_END;
+	s->heard = false;
 	pthread_mutex_unlock(&s->lock);
 	send_ring(s->event_fd);
 }
@@ -162,14 +163,22 @@ send_want_lock(struct send *s)
 void
 send_disks_done(struct send *s, struct msg *m)
 {
+	static const enum send_want of[DISKS__COUNT] = {
+		[DISKS_LOOK] = SEND_LOOK,
+		[DISKS_UNLOCK] = SEND_UNLOCK,
+		[DISKS_LOCK] = SEND_LOCK,
+	};
 	const struct msg_vm_disks_done *done = m->payload;
-	enum send_want want;
+	bool wanted;
 
 	pthread_mutex_lock(&s->lock);
-	want = s->want;
-	s->disks = *done;
+	wanted = s->want != SEND_NOTHING && done->what < DISKS__COUNT &&
+	    of[done->what] == s->want;
+	if (wanted)
+		s->disks = *done;
 	pthread_mutex_unlock(&s->lock);
-	if (want != SEND_LOOK && want != SEND_UNLOCK && want != SEND_LOCK)
+	/* Nor must the answer to one question be taken for that to another. */
+	if (!wanted)
 		return;
 	if (done->what == DISKS_LOCK && done->error == VM_ERROR_OK &&
 	    s->phase == SEND_HANDING)
@@ -238,8 +247,9 @@ send_ready(void *arg, uint32_t events)
 	if (read(s->event_fd, &count, sizeof(count)) == -1)
 		return;
 	pthread_mutex_lock(&s->lock);
-	/* While this is answered the thread waits and does not ring. */
-	want = s->want;
+	/* It may have rung for what it shows, and then for what it wants. */
+	want = s->heard ? SEND_NOTHING : s->want;
+	s->heard = true;
 	show = s->progress_new;
 	progress = s->progress;
 	s->progress_new = false;
