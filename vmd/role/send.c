@@ -40,6 +40,7 @@ send_ask(struct send *s, enum send_want want)
 
 	pthread_mutex_lock(&s->lock);
 	s->want = want;
+	s->wants = true;
 	s->answered = false;
 	send_ring(s->event_fd);
 	while (!s->answered)
@@ -78,6 +79,7 @@ send_over(struct send *s, enum send_end end, int error, const char *detail)
 	s->end_errno = error;
 	strlcpy(s->detail, detail, sizeof(s->detail));
 	s->want = SEND_END;
+	s->wants = true;
 	pthread_mutex_unlock(&s->lock);
 	send_ring(s->event_fd);
 }
@@ -238,8 +240,10 @@ send_ready(void *arg, uint32_t events)
 	if (read(s->event_fd, &count, sizeof(count)) == -1)
 		return;
 	pthread_mutex_lock(&s->lock);
-	/* While this is answered the thread waits and does not ring. */
-	want = s->want;
+	/* Once: what rang for the progress before it may be heard now, and what
+	 * rings for it then, while the parent has yet to answer. */
+	want = s->wants ? s->want : SEND_NOTHING;
+	s->wants = false;
 	show = s->progress_new;
 	progress = s->progress;
 	s->progress_new = false;
@@ -298,7 +302,7 @@ send_job(struct send *s, const struct msg_vm_send *m, int fd)
 		.config_fd = s->config_fd };
 	s->config_fd = -1;
 	s->want = SEND_NOTHING;
-	s->cancelled = s->progress_new = false;
+	s->wants = s->cancelled = s->progress_new = false;
 	s->detail[0] = '\0';
 	/* What rang for the last one. */
 	if (read(s->stop_fd, &count, sizeof(count)) == -1 && errno != EAGAIN)
