@@ -40,7 +40,8 @@ send_ask(struct send *s, enum send_want want)
 
 	pthread_mutex_lock(&s->lock);
 	s->want = want;
-	s->heard = s->answered = false;
+	s->wants = true;
+	s->answered = false;
 	send_ring(s->event_fd);
 	while (!s->answered)
 		pthread_cond_wait(&s->wake, &s->lock);
@@ -78,7 +79,7 @@ send_over(struct send *s, enum send_end end, int error, const char *detail)
 	s->end_errno = error;
 	strlcpy(s->detail, detail, sizeof(s->detail));
 	s->want = SEND_END;
-	s->heard = false;
+	s->wants = true;
 	pthread_mutex_unlock(&s->lock);
 	send_ring(s->event_fd);
 }
@@ -247,9 +248,10 @@ send_ready(void *arg, uint32_t events)
 	if (read(s->event_fd, &count, sizeof(count)) == -1)
 		return;
 	pthread_mutex_lock(&s->lock);
-	/* It may have rung for what it shows, and then for what it wants. */
-	want = s->heard ? SEND_NOTHING : s->want;
-	s->heard = true;
+	/* Once: what rang for the progress before it may be heard now, and what
+	 * rings for it then, while the parent has yet to answer. */
+	want = s->wants ? s->want : SEND_NOTHING;
+	s->wants = false;
 	show = s->progress_new;
 	progress = s->progress;
 	s->progress_new = false;
@@ -332,7 +334,7 @@ send_job(struct send *s, const struct msg_vm_send *m, int fd)
 	memcpy(s->job.disk_fd, s->disk_fd, sizeof(s->disk_fd));
 	memset(s->disk_fd, 0xff, sizeof(s->disk_fd)); /* all -1 */
 	s->want = SEND_NOTHING;
-	s->cancelled = s->progress_new = false;
+	s->wants = s->cancelled = s->progress_new = false;
 	s->detail[0] = '\0';
 	/* What rang for the last one. */
 	if (read(s->stop_fd, &count, sizeof(count)) == -1 && errno != EAGAIN)

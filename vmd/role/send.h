@@ -82,7 +82,7 @@ struct send {
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake;
 	enum send_want want;
-	bool heard; /* the main thread is at it */
+	bool wants; /* it has not been looked at yet */
 	bool answered;
 	int answer;
 	bool cancelled;
