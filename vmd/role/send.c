@@ -281,11 +281,33 @@ send_thread_start(struct send *s)
 	return error;
 }
 
+static void
+send_close_disks(int fd[VMD_DISKS_MAX])
+{
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++) {
+		closer_close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
 void
 send_config(struct send *s, struct msg *m)
 {
 	closer_close(s->config_fd);
 	s->config_fd = m->fd;
+	m->fd = -1;
+	send_close_disks(s->disk_fd);
+}
+
+void
+send_disk_data(struct send *s, struct msg *m)
+{
+	const struct msg_vm_disk_data *disk = m->payload;
+
+	if (disk->index >= VMD_DISKS_MAX)
+		return;
+	closer_close(s->disk_fd[disk->index]);
+	s->disk_fd[disk->index] = m->fd;
 	m->fd = -1;
 }
 
@@ -306,6 +328,8 @@ send_job(struct send *s, const struct msg_vm_send *m, int fd)
 		.fd = fd,
 		.config_fd = s->config_fd };
 	s->config_fd = -1;
+	memcpy(s->job.disk_fd, s->disk_fd, sizeof(s->disk_fd));
+	memset(s->disk_fd, 0xff, sizeof(s->disk_fd)); /* all -1 */
 	s->want = SEND_NOTHING;
 	s->cancelled = s->progress_new = false;
 	s->detail[0] = '\0';
@@ -342,6 +366,7 @@ send_begin(struct send *s, struct msg *m)
 	s->phase = SEND_NONE;
 	closer_close(s->job.fd);
 	closer_close(s->job.config_fd);
+	send_close_disks(s->job.disk_fd);
 	answer_end(
 	    s->child, client, VM_ERROR_SEND_FAILED, error, "no thread for it");
 }
@@ -383,6 +408,7 @@ send_init(struct send *s, struct child *child, struct board *board,
 	s->vcpus = vcpus;
 	s->still = still;
 	s->config_fd = -1;
+	memset(s->disk_fd, 0xff, sizeof(s->disk_fd)); /* all -1 */
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
