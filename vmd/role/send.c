@@ -18,6 +18,7 @@
 #include "role/board.h"
 #include "role/child.h"
 #include "role/still.h"
+#include "role/vcpus.h"
 
 #define SEND_STACK (256U * 1024)
 
@@ -69,6 +70,15 @@ send_is_cancelled(struct send *s)
 	cancelled = s->cancelled;
 	pthread_mutex_unlock(&s->lock);
 	return cancelled;
+}
+
+void
+send_throttle(struct send *s, unsigned int percent)
+{
+	pthread_mutex_lock(&s->lock);
+	if (!s->cancelled)
+		vcpus_throttle(s->vcpus, percent);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void
@@ -222,8 +232,7 @@ send_want_end(struct send *s)
 		log_info("send", "not sent: %s%s%s", s->detail,
 		    s->end_errno != 0 && s->detail[0] != '\0' ? ": " : "",
 		    s->end_errno != 0 ? strerror(s->end_errno) : "");
-	if (!left && !copy && !ends[end].stays)
-		s->over(s->arg, end);
+	s->over(s->arg, left || copy ? SEND_STAYS : end);
 }
 
 static void (*const wants[])(struct send *) = {
@@ -390,6 +399,7 @@ send_cancel(struct send *s, uint32_t client, enum vm_error why)
 	answer_end(s->child, s->job.client, why, 0, "");
 	/* The thread may wait for a file that hangs; the guest does not. */
 	s->phase = SEND_LEFT;
+	vcpus_throttle(s->vcpus, 0);
 	still_drop(s->still, STILL_SEND);
 	if (stand)
 		send_answer(s, ECANCELED);
