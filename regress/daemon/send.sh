@@ -166,6 +166,8 @@ expect 'a disk of another size is refused' says 'has 3.0M' \
     receive_from "$work/with" B -d "$work/made.img" made
 rm -f "$work/made.img"
 expect 'the disk of a VM that runs is refused' says 'in use' \
+    receive_from "$work/with" B -d "$work/web.img" made
+expect "no file that a stream names is written over" says 'with -d' \
     receive_from "$work/with" B made
 mv "$work/web.img" "$work/kept.img"
 expect "a stream's own path is not made" says 'with -d' \

@@ -3,7 +3,7 @@
 # vmctl send: where it goes to, what is asked for, the command that takes it,
 # and what is said at the end.
 . "$(dirname "$0")/lib.sh"
-usage='usage:	vmctl [-v] [-S socket] send [-s] [-t ms] [-z level] id [-- command ...]'
+usage='usage:	vmctl [-v] [-S socket] send [-Ds] [-t ms] [-z level] id [-- command ...]'
 
 # finished: the last line tells a time.
 finished()
