@@ -21,6 +21,7 @@
 #include "chip/console.h"
 #include "guest.h"
 #include "guest_send.h"
+#include "image/state.h"
 #include "image/state_config.h"
 #include "ipc/vmspec.h"
 #include "pci/bus.h"
@@ -39,7 +40,7 @@
 #define SIDE_BLK_SLOT 3
 #define SIDE_COUNT 0x800 /* see send.S */
 #define SIDE_CLIENT 7
-#define SIDE_WAIT_MS 5000
+#define SIDE_WAIT_MS 10000
 
 struct side {
 	struct child child;
