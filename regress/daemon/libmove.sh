@@ -101,18 +101,24 @@ whole()
 }
 
 # last_tick NAME: of the terminal where it is now, what it counts next: the
-# newest whole line of those that come within SECONDS.
+# newest whole line of those that come within a moment, or within some more on a
+# machine that has much to do.
 last_tick()
 {
-	timeout "${2:-0.8}" cat "/dev/$(column "$1" TTY)" 2>/dev/null |
-	    tr -d '\r' | sed -n 's/^\(tick .* flaws [0-9]*\)$/\1/p' | tail -n 1
+	for moment in 0.3 0.6 1.2 2.4; do
+		line=$(timeout $moment cat "/dev/$(column "$1" TTY)" \
+		    2>/dev/null | tr -d '\r' |
+		    sed -n 's/^\(tick .* flaws [0-9]*\)$/\1/p' | tail -n 1)
+		[ -z "$line" ] || break
+	done
+	echo "$line"
 }
 
 # alive NAME: both of its timers tick, and it finds no flaw in itself.
 alive()
 {
 	first=$(last_tick "$1")
-	second=$(last_tick "$1" 1.2)
+	second=$(last_tick "$1")
 	echo "$first, then $second"
 	# shellcheck disable=SC2086  # words
 	set -- $first $second

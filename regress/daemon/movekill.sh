@@ -133,14 +133,16 @@ where()
 	done
 }
 
-# settled: the daemons answer, and each has made up its mind.
+# settled: the daemons answer, and each has made up its mind.  A sender whose
+# client was killed is called running until the other has said that it runs; two
+# that really do are two for longer, and their steps are not one history.
 settled()
 {
 	for s in A B; do
 		on "$s" vmd_answers || return
 	done
 	case $(where) in
-	*'('*) return 1 ;;
+	*'('*|AB) return 1 ;;
 	esac
 }
 
@@ -279,7 +281,7 @@ one()
 		return 1
 	}
 	# What was sent into the file is there to be received.
-	[ "$way$place" != file ] || ! file_is_whole || received || {
+	[ "$way$place" != file ] || ! file_is_whole || received "$victim" || {
 		not_ok "$what: the file can be received"
 		return 1
 	}
@@ -287,10 +289,11 @@ one()
 	echo "# $what: ${hit:-nobody}: $verdict"
 }
 
+# received VICTIM: the VM of the file, which then runs.
 received()
 {
 	receive_from "$work/state" B mover >/dev/null 2>&1 &&
-	    grows "$work/mover.img" &&
+	    really_runs "$1" B >/dev/null &&
 	    on B ctl stop -fw mover >/dev/null 2>&1 &&
 	    whole "$work/mover.img" >"$work/whole.out"
 }

@@ -3,7 +3,7 @@
  * A guest that is moved: a multiboot kernel for 32-bit protected mode, without
  * any library, built by ticks_build() in move.sh.  It counts the ticks of the
  * PIT (100 Hz) and of the LAPIC's timer (50 Hz), writes a record (record.h) to
- * its first disk at every fourth tick, and says every half second
+ * its first disk at every fourth tick, and says five times a second
  *
  *     tick TICKS lapic TICKS steps STEPS flaws FLAWS
  *
@@ -469,7 +469,7 @@ guest(const u32 *info)
 		if (io != 0)
 			disk_step();
 		put_key();
-		if (ticks % 50 == 0)
+		if (ticks % 20 == 0)
 			put_state();
 	}
 }

@@ -53,7 +53,7 @@ where_to(void)
 	send_to(7, SEND_TWO_WAY, pipe_end(true));
 	CHECK_EQ(control.result.error, VM_ERROR_SEND_FAILED);
 	CHECK_STR(control.detail, "nobody can answer on what is not a socket");
-	send_to(7, SEND_DISKS, pipe_end(true));
+	send_to(7, SEND_DISKS << 1, pipe_end(true));
 	CHECK_EQ(control.result.error, VM_ERROR_INVALID);
 	CHECK_EQ(vmm.sends, 0);
 	send_to(7, SEND_TWO_WAY, socket_end());
@@ -101,6 +101,34 @@ what_it_is_made_of(void)
 	end();
 }
 
+/* With SEND_DISKS it may read the disks, and only that. */
+static void
+disks_to_read(void)
+{
+	struct stat a, b;
+
+	REQUIRE(begin());
+	send_to(7, SEND_COPY, pipe_end(true));
+	CHECK_EQ(vmm.disks, 0);
+	end();
+	REQUIRE(begin());
+	send_to(7, SEND_DISKS, pipe_end(true));
+	CHECK_EQ(vmm.sends, 1);
+	CHECK_EQ(vmm.disks, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		REQUIRE(vmm.disk_fd[i] != -1);
+		CHECK_EQ(fcntl(vmm.disk_fd[i], F_GETFL) & O_ACCMODE, O_RDONLY);
+		CHECK_EQ(fstat(vmm.disk_fd[i], &a), 0);
+		CHECK_EQ(fstat(vmspec_get(v->run, VM_FILE_DISK, i), &b), 0);
+		CHECK(a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+		/* A position of its own. */
+		CHECK_EQ(lseek(vmm.disk_fd[i], 7, SEEK_SET), 7);
+		CHECK_EQ(
+		    lseek(vmspec_get(v->run, VM_FILE_DISK, i), 0, SEEK_CUR), 0);
+	}
+	end();
+}
+
 static void
 a_disk_without_a_name(void)
 {
@@ -132,6 +160,21 @@ it_is_sent(void)
 	CHECK_EQ(v->state, VM_STOPPED);
 	CHECK(v->run == NULL);
 	CHECK(is_free(0));
+	end();
+}
+
+/* A process that was to make a copy, and says that it is elsewhere. */
+static void
+a_copy_does_not_end_it(void)
+{
+	const struct msg_vm_exited exited = { .reason = END_SENT };
+
+	REQUIRE(begin());
+	v->def = vmspec_new();
+	send_to(7, SEND_COPY, pipe_end(true));
+	from_vm(MSG_VM_EXITED, &exited);
+	CHECK_EQ(control.results, 1);
+	CHECK_EQ(control.result.error, VM_ERROR_NOT_RUNNING);
 	end();
 }
 
@@ -281,8 +324,10 @@ main(void)
 	TEST(who_may_send);
 	TEST(where_to);
 	TEST(what_it_is_made_of);
+	TEST(disks_to_read);
 	TEST(a_disk_without_a_name);
 	TEST(it_is_sent);
+	TEST(a_copy_does_not_end_it);
 	TEST(it_dies_meanwhile);
 	TEST(locks_are_given_up_and_taken);
 	TEST(all_or_none);

@@ -23,6 +23,7 @@ echo >>out
 got 'send to a file' 0 <<-EOF
 	out the state
 	err vmctl: sent vm 5, 3.0M in X s
+	err vmctl: it wrote faster than its memory could be sent, and was slowed down by up to 40%
 	log VM_SEND name=web1 flags=0 downtime=300 level=0 file
 EOF
 talk send -s -t 50 -z 3 7 <<-EOF

@@ -96,6 +96,7 @@ receive_device_ready(struct receive *r)
 	if (!r->wants_stand || !board_is_ready(r->board))
 		return;
 	r->wants_stand = false;
+	r->devices(r->arg, false);
 	still_take(r->still, STILL_RECEIVE, receive_stands, r);
 }
 
@@ -103,6 +104,7 @@ static void
 receive_want_stand(struct receive *r)
 {
 	r->wants_stand = true;
+	r->devices(r->arg, true);
 	receive_device_ready(r);
 }
 
@@ -263,6 +265,8 @@ receive_begin(struct receive *r, struct vmspec *spec)
 	r->head_fd = vmspec_take(spec, VM_FILE_STATE_HEAD, 0);
 	r->ack_fd = vmspec_take(spec, VM_FILE_STATE_ACK, 0);
 	r->faults_fd = vmspec_take(spec, VM_FILE_FAULTS, 0);
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++)
+		r->disk_fd[i] = vmspec_take(spec, VM_FILE_DISK, i);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->wake, NULL);
 	pthread_cond_init(&r->asked, NULL);

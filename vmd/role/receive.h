@@ -49,6 +49,8 @@ struct receive {
 	void (*done)(void *arg, bool paused, const char *text);
 	void (*failed)(
 	    void *arg, const struct msg_result *why, const char *detail);
+	/* The state is loaded, and devices are waited for; or not any more. */
+	void (*devices)(void *arg, bool waits);
 	/* Memory on demand cannot be had any more; any thread. */
 	void (*lost)(void *arg, int error, const char *why);
 	void *arg;
@@ -58,6 +60,8 @@ struct receive {
 	int fd; /* owned, by the thread: the state */
 	int head_fd; /* owned, by the thread: what was read of it; -1: none */
 	int ack_fd; /* owned, by the thread: back to the sender; -1: none */
+	/* owned, by the thread: of RECEIVE_DISKS, to write them; -1: none */
+	int disk_fd[VMD_DISKS_MAX];
 	int faults_fd; /* owned: for memory on demand; -1: none */
 	int event_fd;
 	struct machine_state *machine; /* owned, by the thread until it ends */
@@ -77,9 +81,9 @@ struct receive {
 
 /*
  * Begins, with what spec has of it (takes the descriptors); borrows the others.
- * done, failed, lost and arg are set by the caller before.  vCPU threads are
- * there, held.  The machine lock is held, and let go while an index of memory
- * on demand is made.  -1 with errno.
+ * done, failed, devices, lost and arg are set by the caller before.  vCPU
+ * threads are there, held.  The machine lock is held, and let go while an index
+ * of memory on demand is made.  -1 with errno.
  */
 int receive_begin(struct receive *, struct vmspec *);
 /* A device has said hello. */

@@ -30,6 +30,7 @@
 #include "role/handover.h"
 #include "role/machine_state.h"
 #include "role/send.h"
+#include "role/senddisk.h"
 #include "role/sendmem.h"
 #include "role/still.h"
 #include "role/vcpus.h"
@@ -47,6 +48,8 @@
 #define LOCK_AGAIN_MS 100
 /* The receiver builds devices, and asks for locks. */
 #define HEAR_MS 60000
+/* So long a guest that would run stands because nobody takes its state. */
+#define STALL_MS 60000
 
 struct sender {
 	struct send *send;
@@ -55,14 +58,16 @@ struct sender {
 	struct state_packer *packer;
 	struct machine_state *machine;
 	struct sendmem mem;
+	struct senddisk disks; /* of none without SEND_DISKS */
 	int64_t began_ms; /* of the round */
 	uint64_t began_bytes;
 	uint64_t bytes; /* that have left */
 	int64_t shown_ms;
 	uint64_t left; /* pages, of the last round's end */
 	struct msg_send_progress progress;
+	struct msg_vm_disks_done sent; /* the disks, as they are in the state */
 	bool is_file;
-	bool given; /* the receiver has been told GO */
+	int wait_ms; /* so long for the other end to take more; -1: for ever */
 	char detail[VMD_DETAIL_MAX];
 };
 
@@ -120,8 +125,12 @@ sender_wait(struct sender *t)
 	struct pollfd pfd[2] = { { .fd = t->job.fd, .events = POLLOUT },
 		{ .fd = t->send->stop_fd, .events = POLLIN } };
 
-	if (poll(pfd, 2, -1) == -1 && errno != EINTR)
+	int n = poll(pfd, 2, t->wait_ms);
+
+	if (n == -1 && errno != EINTR)
 		return -1;
+	if (n == 0)
+		return sender_why(t, ETIMEDOUT, "nobody takes the state");
 	if (pfd[1].revents == 0)
 		return 0;
 	errno = ECANCELED;
@@ -228,11 +237,18 @@ sender_begin(struct sender *t)
 	return 0;
 }
 
+/* Bytes that are to go. */
+static uint64_t
+sender_left(const struct sender *t)
+{
+	return t->mem.left * STATE_PAGE + senddisk_left(&t->disks);
+}
+
 /* Milliseconds that the rest would take. */
 static uint64_t
 sender_downtime(const struct sender *t, uint64_t rate)
 {
-	uint64_t bytes = t->mem.left * STATE_PAGE;
+	uint64_t bytes = sender_left(t);
 
 	return FIXED_MS + (rate > 0 ? bytes * 1000 / rate : bytes / 1024);
 }
@@ -243,32 +259,34 @@ sender_throttle(struct sender *t, uint64_t left)
 {
 	uint32_t percent = t->progress.throttle;
 
-	if (t->progress.round < 2 || t->mem.left * 4 < left * 3)
+	if (t->progress.round < 2 || sender_left(t) * 4 < left * 3)
 		return;
 	percent = percent == 0 ? THROTTLE_FIRST : percent + THROTTLE_STEP;
 	t->progress.throttle = percent < THROTTLE_MAX ? percent : THROTTLE_MAX;
-	vcpus_throttle(t->send->vcpus, t->progress.throttle);
+	send_throttle(t->send, t->progress.throttle);
 }
 
 /* One round; whether the rest fits into the time that is allowed (1). */
 static int
 sender_round(struct sender *t)
 {
-	uint64_t left = t->mem.left, rate;
+	uint64_t left = sender_left(t), rate;
 	int64_t ms;
 
 	t->progress.round++;
 	t->began_ms = sender_now_ms();
 	t->began_bytes = t->bytes;
-	if (sendmem_round(&t->mem, false) == -1)
+	if (sendmem_round(&t->mem, false) == -1 ||
+	    senddisk_round(&t->disks) == -1)
 		return -1;
 	rate = sender_rate(t);
 	ms = sender_now_ms() - t->began_ms;
 	if (sendmem_collect(&t->mem) == -1)
 		return sender_why(t, errno, "the log of written pages");
+	senddisk_collect(&t->disks);
+	t->progress.left = sender_left(t);
 	t->progress.dirty =
-	    t->mem.left * STATE_PAGE * 1000 / (uint64_t)(ms > 0 ? ms : 1);
-	t->progress.left = t->mem.left * STATE_PAGE;
+	    t->progress.left * 1000 / (uint64_t)(ms > 0 ? ms : 1);
 	t->progress.downtime_ms = (uint32_t)sender_downtime(t, rate);
 	sender_show(t, false);
 	if (t->progress.downtime_ms <= t->job.downtime_ms ||
@@ -286,7 +304,10 @@ sender_live(struct sender *t)
 	if (sendmem_log(&t->mem) == -1)
 		return sender_why(
 		    t, errno, "the log of written pages cannot be kept");
-	if (sendmem_scan(&t->mem) == -1)
+	/* What the disks hold takes longest; what the guest writes to them
+	 * meanwhile goes with the rounds of memory. */
+	if (senddisk_first(&t->disks) == -1 || sendmem_forget(&t->mem) == -1 ||
+	    sendmem_scan(&t->mem) == -1)
 		return -1;
 	do
 		fits = sender_round(t);
@@ -306,6 +327,7 @@ sender_disks(struct sender *t)
 
 	if (sender_want(t, SEND_LOOK, "looking at the disks") == -1)
 		return -1;
+	t->sent = *d;
 	n = d->count < VMD_DISKS_MAX ? (size_t)d->count : VMD_DISKS_MAX;
 	for (size_t i = 0; i < n; i++) {
 		state_put64(payload + i * 16, d->disk[i].size);
@@ -319,14 +341,26 @@ sender_rest(struct sender *t, bool live)
 {
 	if (sender_want(t, SEND_STAND, "the VM does not stand still") == -1)
 		return -1;
+	if (live)
+		t->wait_ms = STALL_MS;
 	if ((live ? sendmem_collect(&t->mem) : sendmem_scan(&t->mem)) == -1)
 		return -1;
-	if (sendmem_round(&t->mem, true) == -1 || sender_disks(t) == -1)
+	if (live)
+		senddisk_collect(&t->disks);
+	else
+		senddisk_scan(&t->disks);
+	if (sendmem_round(&t->mem, true) == -1 ||
+	    senddisk_round(&t->disks) == -1 || sender_disks(t) == -1)
 		return -1;
 	if (machine_state_take(
 		t->machine, t->send->still->hold, t->send->paused) == -1 ||
 	    machine_state_write(t->machine, t->writer) == -1)
 		return sender_why(t, errno, machine_state_error(t->machine));
+	/* One that nobody wants any more may not have stood all the time. */
+	if (send_is_cancelled(t->send)) {
+		errno = ECANCELED;
+		return -1;
+	}
 	return state_write_end(t->writer);
 }
 
@@ -371,6 +405,21 @@ sender_drain(struct sender *t)
 	}
 }
 
+/* Another has written to the disks since: the state that was sent, and is here
+ * yet, is no longer that of the VM. */
+static bool
+sender_is_past(const struct sender *t)
+{
+	const struct msg_vm_disks_done *now = &t->send->disks;
+
+	for (size_t i = 0; i < t->sent.count && i < VMD_DISKS_MAX; i++)
+		if (t->sent.disk[i].generation != 0 &&
+		    now->disk[i].generation != 0 &&
+		    now->disk[i].generation != t->sent.disk[i].generation)
+			return true;
+	return false;
+}
+
 /* The locks again, as often as there is a chance.  0, or the errno. */
 static int
 sender_lock(struct sender *t)
@@ -379,21 +428,32 @@ sender_lock(struct sender *t)
 	int error;
 
 	while ((error = send_ask(t->send, SEND_LOCK)) == EWOULDBLOCK &&
-	    sender_now_ms() < until)
+	    !sender_is_past(t) && sender_now_ms() < until)
 		sender_sleep_ms(LOCK_AGAIN_MS);
 	return error;
 }
 
-/* The receiver has not said that it holds the disks. */
+/*
+ * The receiver has not said that it holds the disks.  That word may have been
+ * lost: then the receiver runs the VM if the locks are the same on both sides,
+ * which are busy, and the guest's writes are seen here.
+ */
 static enum send_end
 sender_take_back(struct sender *t)
 {
-	int error = errno;
+	int error = errno, lock;
 
 	/* Whatever it says from now on comes too late, and it hears that. */
 	shutdown(t->job.fd, SHUT_RDWR);
+	lock = sender_lock(t);
+	if (sender_is_past(t) && lock == EWOULDBLOCK)
+		return SEND_DONE;
+	if (sender_is_past(t)) {
+		sender_why(t, error, "another has written to its disks");
+		return SEND_UNSURE;
+	}
 	sender_why(t, error, "the receiver has not taken it");
-	return sender_lock(t) == 0 ? SEND_STAYS : SEND_UNSURE;
+	return lock == 0 ? SEND_STAYS : SEND_UNSURE;
 }
 
 /* It has been given up; whether it arrived is seen by the locks, if they are
@@ -410,7 +470,7 @@ sender_given(struct sender *t, bool shared)
 		error = sender_lock(t);
 		if (error == EWOULDBLOCK)
 			return SEND_DONE;
-		if (error == 0) {
+		if (error == 0 && !sender_is_past(t)) {
 			sender_why(t, EPIPE, "the receiver has lost it");
 			return SEND_STAYS;
 		}
@@ -480,6 +540,12 @@ sender_open(struct sender *t)
 	t->machine = machine_state_new(t->send->vcpus);
 	if (t->writer == NULL || t->machine == NULL)
 		return -1;
+	t->disks.tick = sender_tick;
+	t->disks.arg = t;
+	if ((t->job.flags & SEND_DISKS) != 0 &&
+	    senddisk_init(&t->disks, t->send->board, t->writer, t->packer,
+		t->job.disk_fd) == -1)
+		return -1;
 	return sendmem_init(&t->mem, t->send->board, t->writer, sender_tick, t);
 }
 
@@ -487,6 +553,10 @@ static void
 sender_close(struct sender *t)
 {
 	sendmem_fini(&t->mem);
+	senddisk_fini(&t->disks);
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++)
+		if (t->job.disk_fd[i] != -1)
+			close(t->job.disk_fd[i]);
 	vcpus_throttle(t->send->vcpus, 0);
 	machine_state_free(t->machine);
 	state_writer_free(t->writer);
@@ -507,6 +577,8 @@ sender_run(struct sender *t, int *error)
 		end = sender_finish(t);
 	}
 	*error = end != SEND_DONE ? errno : 0;
+	if (t->disks.why != NULL)
+		sender_why(t, errno, t->disks.why);
 	sender_close(t);
 	/* A file system may say only now that there was no room. */
 	if (close(t->job.fd) == -1 && end == SEND_DONE && t->is_file) {
@@ -520,7 +592,7 @@ void *
 sender_thread(void *arg)
 {
 	struct send *send = arg;
-	struct sender t = { .send = send, .job = send->job };
+	struct sender t = { .send = send, .job = send->job, .wait_ms = -1 };
 	enum send_end end;
 	int error;
 

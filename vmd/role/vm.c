@@ -27,9 +27,6 @@
 #include "role/vmload.h"
 #include "vmm.h"
 
-/* Device processes come up in milliseconds. */
-#define DEVICES_UP_S 10
-
 void
 vm_exit(struct vm_role *r, enum vm_end reason, enum vm_error error,
     const char *detail)
@@ -364,6 +361,7 @@ const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_CANCEL] = vm_cancel,
 	[MSG_VM_STATS] = vm_stats,
 	[MSG_VM_CONFIG] = vmmove_config,
+	[MSG_VM_DISK_DATA] = vmmove_disk_data,
 	[MSG_VM_SEND] = vmmove_send,
 	[MSG_VM_DISKS_DONE] = vmmove_disks_done,
 	[MSG_DEVICE_LINK] = vm_device_link,
