@@ -166,6 +166,7 @@ receiver(const struct state_bytes *b, size_t head, bool ack, bool threads)
 		.still = &s->still,
 		.done = side_done,
 		.failed = side_failed,
+		.devices = side_stands,
 		.arg = s };
 	if (threads && vcpus_start(&s->vcpus) == -1)
 		return NULL;

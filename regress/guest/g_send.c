@@ -8,76 +8,15 @@
 
 #include <signal.h>
 
-#include "image/state_memory.h"
-#include "image/state_read.h"
 #include "quiet.h"
 #include "role/handover.h"
 #include "side.h"
+#include "side_reader.h"
 
 #define LIMIT_S 60
 #define QUESTIONS 2000
 
 static struct side *s;
-
-/* --- the reader ------------------------------------------------------------
- */
-
-static struct {
-	_Alignas(STATE_PAGE) uint8_t memory[SIDE_MEMORY];
-	unsigned int count[32]; /* sections, by type */
-	int fd;
-	bool slow;
-} in;
-
-static ssize_t
-in_get(void *arg, struct iovec *iov, int count)
-{
-	ssize_t total = 0, n;
-
-	(void)arg;
-	for (int i = 0; i < count; i++)
-		for (size_t at = 0; at < iov[i].iov_len; at += (size_t)n) {
-			size_t len = iov[i].iov_len - at;
-
-			n = read(in.fd, (char *)iov[i].iov_base + at,
-			    in.slow && len > 4096 ? 4096 : len);
-			if (n <= 0)
-				return n == 0 ? total : -1;
-			total += n;
-			if (in.slow)
-				usleep(500);
-		}
-	return total;
-}
-
-static uint8_t *
-in_place(void *arg, uint64_t gpa, uint32_t pages)
-{
-	(void)arg;
-	(void)pages;
-	return in.memory + gpa;
-}
-
-/* Reads a whole stream. */
-static bool
-in_read(void)
-{
-	struct state_reader *r = state_reader_new(in_get, NULL);
-	struct state_section section;
-	int more;
-
-	memset(in.memory, 0, sizeof(in.memory));
-	memset(in.count, 0, sizeof(in.count));
-	if (r == NULL ||
-	    state_reader_place(r, in_place, NULL, SIDE_MEMORY) == -1)
-		return false;
-	while ((more = state_next(r, &section)) == 1)
-		in.count[section.head.type % 32]++;
-	if (more == -1)
-		printf("# %s\n", state_reader_error(r));
-	state_reader_free(r);
-	return more == 0;
-}
 
 /* Of a VM that stands: what was read is what it has. */
 static void
@@ -106,6 +45,9 @@ ask(uint32_t flags, uint32_t downtime_ms)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
 		abort();
 	in.fd = sv[0];
+	if (in.theirs != -1)
+		close(in.theirs);
+	in.theirs = dup(sv[1]);
 	side_ask(s, sv[1], flags, downtime_ms);
 }
 
@@ -300,18 +242,6 @@ slow_reader(void)
 /* --- that goes wrong -------------------------------------------------------
  */
 
-static void
-in_some(size_t len)
-{
-	static uint8_t bytes[65536];
-	ssize_t n;
-
-	for (; len > 0; len -= (size_t)n)
-		if ((n = read(in.fd, bytes,
-			 len < sizeof(bytes) ? len : sizeof(bytes))) <= 0)
-			abort();
-}
-
 /* After so many bytes. */
 static void
 reader_leaves(void)
@@ -369,6 +299,31 @@ cancelled(void)
 	CHECK_EQ(s->disks_asked[DISKS_UNLOCK], 0);
 }
 
+/* While it does not stand yet: a device has not finished. */
+static void
+cancelled_before_it_stands(void)
+{
+	unsigned int stops;
+
+	SIDE_LOCK(s);
+	stops = s->device[1].stops;
+	s->device[1].hangs = true;
+	SIDE_UNLOCK(s);
+	ask(0, 60000);
+	in_some(1500000);
+	SIDE_UNTIL(s, s->device[1].stops > stops);
+	cancel(SIDE_CLIENT);
+	SIDE_UNTIL(
+	    s, s->answers == 1 && !still_is_taken(&s->still, STILL_SEND));
+	SIDE_UNTIL(s, s->send.phase == SEND_NONE);
+	SIDE_LOCK(s);
+	CHECK(!s->board.clock_stopped && !s->device[1].runs);
+	side_device_say_stopped(&s->device[1]);
+	SIDE_UNLOCK(s);
+	goes_on();
+	close(in.fd);
+}
+
 /* One at a time, and not while something is in its way. */
 static void
 is_refused(void)
@@ -402,6 +357,8 @@ is_refused(void)
 	SIDE_LOCK(s);
 	s->refuse = "a debugger has it";
 	SIDE_UNLOCK(s);
+	close(in.theirs);
+	in.theirs = -1;
 	while (read(in.fd, in.memory, sizeof(in.memory)) > 0)
 		continue;
 	stays(EBUSY, "the VM does not stand still");
@@ -495,7 +452,7 @@ breaks_off_before_ready(void)
 	disks_say(DISKS_UNLOCK, VM_ERROR_FAILED);
 	CHECK_EQ(handover_say(in.fd, HANDOVER_READY, 0), 0);
 	stays(EIO, "unlocking the disks");
-	CHECK_EQ(handover_hear(in.fd, -1, 5000, HANDOVER_RELEASED, NULL), -1);
+	CHECK_EQ(handover_hear(in.fd, -1, 20, HANDOVER_RELEASED, NULL), -1);
 	disks_say(DISKS_UNLOCK, VM_ERROR_OK);
 	close(in.fd);
 }
@@ -572,6 +529,7 @@ main(void)
 	TEST(slow_reader);
 	TEST(reader_leaves);
 	TEST(cancelled);
+	TEST(cancelled_before_it_stands);
 	TEST(is_refused);
 	TEST(no_room);
 	TEST(handed_over);

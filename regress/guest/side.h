@@ -40,7 +40,7 @@
 #define SIDE_BLK_SLOT 3
 #define SIDE_COUNT 0x800 /* see send.S */
 #define SIDE_CLIENT 7
-#define SIDE_WAIT_MS 5000
+#define SIDE_WAIT_MS 10000
 
 struct side {
 	struct child child;
@@ -70,7 +70,7 @@ struct side {
 	unsigned int progresses;
 	/* What the role is told. */
 	const char *refuse;
-	bool over;
+	bool over; /* it may be another's VM now */
 	enum send_end over_end;
 	bool done, done_paused, failed;
 	struct msg_result why;
@@ -247,7 +247,7 @@ side_over(void *arg, enum send_end end)
 {
 	struct side *s = arg;
 
-	s->over = true;
+	s->over = end != SEND_STAYS;
 	s->over_end = end;
 }
 

@@ -25,6 +25,7 @@ struct side_device {
 	struct virtio_device *virtio;
 	struct msg_link link;
 	bool runs;
+	bool hangs; /* it does not answer DEV_STOP, but later */
 	unsigned int stops, starts;
 	uint8_t *memory; /* as the process maps it */
 	uint64_t *log;
@@ -72,15 +73,24 @@ side_device_start(void *arg, struct msg *m)
 }
 
 static inline void
-side_device_stop(void *arg, struct msg *m)
+side_device_say_stopped(struct side_device *d)
 {
 	const struct msg_dev_stopped stopped = { .next = { 5 } };
+
+	d->hangs = false;
+	MSG_SEND(&d->link, MSG_DEV_STOPPED, 0, &stopped);
+}
+
+static inline void
+side_device_stop(void *arg, struct msg *m)
+{
 	struct side_device *d = arg;
 
 	(void)m;
 	d->runs = false;
 	d->stops++;
-	MSG_SEND(&d->link, MSG_DEV_STOPPED, 0, &stopped);
+	if (!d->hangs)
+		side_device_say_stopped(d);
 }
 
 static inline void
