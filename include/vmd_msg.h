@@ -106,6 +106,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(VM_ANSWER, MSG_FROM_VM, S(msg_vm_answer), VMD_DETAIL_MAX, FD_NONE)   \
 	X(VM_CANCEL, MSG_TO_VM, S(msg_vm_cancel), 0, FD_NONE)                  \
 	X(VM_CONFIG, MSG_TO_VM, 0, 0, FD_MUST)                                 \
+	X(VM_DISK_DATA, MSG_TO_VM, S(msg_vm_disk_data), 0, FD_MUST)            \
 	X(VM_DISKS, MSG_FROM_VM, S(msg_vm_disks), 0, FD_NONE)                  \
 	X(VM_DISKS_DONE, MSG_TO_VM, S(msg_vm_disks_done), 0, FD_NONE)          \
 	X(VM_DUMPED, MSG_FROM_VM, S(msg_vm_dumped), 0, FD_NONE)                \
@@ -130,6 +131,7 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(DEV_STOP, MSG_TO_DEVICE, 0, 0, FD_NONE)                              \
 	X(DEV_STOPPED, MSG_FROM_DEVICE, S(msg_dev_stopped), 0, FD_NONE)        \
 	X(DEV_RESET, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
+	X(DEV_DISK_LOG, MSG_TO_DEVICE, S(msg_dev_disk_log), 0, FD_MUST)        \
 	X(DEV_LOG, MSG_TO_DEVICE, S(msg_dev_log), 0, FD_MUST)                  \
 	X(DEV_LOG_END, MSG_TO_DEVICE, 0, 0, FD_NONE)                           \
 	X(DEV_LOG_ON, MSG_FROM_DEVICE, 0, 0, FD_NONE)                          \
@@ -175,7 +177,8 @@ struct msg_nic {
 	0x02 /* the guest waits for it before its first instruction */
 #define RECEIVE_LAZY 0x01 /* from a regular file, memory when it is needed */
 #define RECEIVE_ANY_DISK 0x02 /* disks may have been written to since */
-#define RECEIVE_FLAGS (RECEIVE_LAZY | RECEIVE_ANY_DISK)
+#define RECEIVE_DISKS 0x04 /* disks become what the state has of them */
+#define RECEIVE_FLAGS (RECEIVE_LAZY | RECEIVE_ANY_DISK | RECEIVE_DISKS)
 /*
  * Begins the description of a VM to start: VM_FILE for each file, VM_CMDLINE,
  * then VM_START_END follow.  The answer is one RESULT.
@@ -190,7 +193,7 @@ struct msg_vm_start {
 	struct msg_nic nic[VMD_NICS_MAX];
 	uint32_t debug; /* DEBUG_* */
 	uint32_t receive; /* RECEIVE_*, with START_RECEIVE */
-	uint32_t spare;
+	uint32_t disks_mib; /* of all disks at most; the daemon fills it in */
 };
 
 #define FILE_READONLY 0x01
@@ -248,6 +251,11 @@ struct msg_vm_send {
 	struct msg_vm_ask ask;
 	uint32_t downtime_ms; /* the guest may stand still about so long */
 	uint32_t level; /* 0: not packed */
+};
+
+/* Before a VM_SEND with SEND_DISKS, for each disk: the descriptor reads it. */
+struct msg_vm_disk_data {
+	uint32_t index;
 };
 
 /* How far a send is. */
@@ -488,6 +496,16 @@ struct msg_dev_index {
 #define DEV_LOG_PAGE 4096
 struct msg_dev_log {
 	uint64_t pages;
+};
+
+/*
+ * For a blk device, before DEV_LOG, which it is part of: the descriptor is a
+ * sealed memfd with a bit for each chunk of the disk, set when the device has
+ * written there and before the driver is told of that.
+ */
+#define DEV_DISK_CHUNK (1 << 20)
+struct msg_dev_disk_log {
+	uint64_t chunks;
 };
 
 #endif /* VMD_MSG_H */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "newdisk.h"
 #include "result.h"
 #include "startfile.h"
 #include "statehead.h"
@@ -38,6 +39,8 @@ struct receive {
 	const char *initrd; /* ones that the stream names */
 	const char *disk[VMD_DISKS_MAX];
 	unsigned int ndisks;
+	struct newdisk made[VMD_DISKS_MAX]; /* for what comes with the VM */
+	unsigned int nmade;
 };
 
 void
@@ -47,6 +50,8 @@ receive_free(struct receive *r)
 		return;
 	for (unsigned int i = 0; i < r->nfiles; i++)
 		startfile_close(&r->files[i]);
+	for (unsigned int i = 0; i < r->nmade; i++)
+		newdisk_close(&r->made[i]);
 	statehead_close(&r->head);
 	free(r);
 }
@@ -158,6 +163,8 @@ receive_parse(struct request *request, int argc, char *argv[])
 	/* It may take a while to come, for which no daemon waits. */
 	if (statehead_read(&r->head, STDIN_FILENO) == -1)
 		return -1;
+	if ((r->head.config.flags & STATE_CONFIG_DISKS) != 0)
+		r->msg.receive |= RECEIVE_DISKS;
 	return r->head.two_way ? receive_check_output() : 0;
 }
 
@@ -198,16 +205,72 @@ receive_file(struct receive *r, uint32_t kind, uint32_t index, bool readonly,
 
 /* A file of the stream, or the one the user gave in its place. */
 static int
-receive_named(struct receive *r, const struct state_file *f, uint32_t kind,
-    const char *path)
+receive_open(struct receive *r, const struct state_file *f, uint32_t kind,
+    bool readonly, const char *path)
 {
 	if (path == NULL) {
 		if (receive_path_ok(f) == -1)
 			return -1;
 		path = f->path;
 	}
-	return receive_file(
-	    r, kind, f->index, (f->flags & STATE_FILE_READONLY) != 0, path);
+	return receive_file(r, kind, f->index, readonly, path);
+}
+
+static int
+receive_named(struct receive *r, const struct state_file *f, uint32_t kind,
+    const char *path)
+{
+	return receive_open(
+	    r, f, kind, (f->flags & STATE_FILE_READONLY) != 0, path);
+}
+
+/* A file that is not there yet, for the content that comes. */
+static int
+receive_make(struct receive *r, const struct state_file *f, const char *path)
+{
+	struct startfile *file = &r->files[r->nfiles];
+
+	file->fd = newdisk_make(&r->made[r->nmade], path, f->size);
+	if (file->fd == -1)
+		return -1;
+	file->kind = VM_FILE_DISK;
+	file->index = f->index;
+	file->path = path;
+	r->nmade++;
+	r->nfiles++;
+	return 0;
+}
+
+/*
+ * A disk that becomes what the stream has of it.  Only where the user says is a
+ * file made: else a stream could put anything anywhere.
+ */
+static int
+receive_filled(struct receive *r, const struct state_file *f, const char *path)
+{
+	struct startfile *file = &r->files[r->nfiles];
+	int status;
+
+	if (path != NULL && access(path, F_OK) == -1 && errno == ENOENT)
+		status = receive_make(r, f, path);
+	else {
+		status = receive_open(r, f, VM_FILE_DISK, false, path);
+		if (status == 0)
+			status = newdisk_check(file->fd, file->path, f->size);
+		else if (path == NULL)
+			warnx("its content comes with the VM: name where that "
+			      "goes to with -d");
+	}
+	file->readonly = (f->flags & STATE_FILE_READONLY) != 0;
+	return status;
+}
+
+static int
+receive_disk(struct receive *r, const struct state_file *f, const char *path)
+{
+	return (r->msg.receive & RECEIVE_DISKS) != 0
+	    ? receive_filled(r, f, path)
+	    : receive_named(r, f, VM_FILE_DISK, path);
 }
 
 static int
@@ -220,7 +283,7 @@ receive_disks(struct receive *r)
 	for (uint32_t i = 0; i < c->files; i++) {
 		if (c->file[i].kind != STATE_FILE_DISK)
 			continue;
-		if (receive_named(r, &c->file[i], VM_FILE_DISK,
+		if (receive_disk(r, &c->file[i],
 			n < r->ndisks ? r->disk[n] : NULL) == -1)
 			return -1;
 		n++;
@@ -409,6 +472,27 @@ receive_path(const struct receive *r, const struct msg_result *result)
 	return NULL;
 }
 
+/* Of use to nobody. */
+static void
+receive_remove(struct receive *r)
+{
+	for (unsigned int i = 0; i < r->nmade; i++)
+		newdisk_remove(&r->made[i]);
+}
+
+static void
+receive_confine(const struct receive *r)
+{
+	int folders[VMD_DISKS_MAX];
+
+	for (unsigned int i = 0; i < r->nmade; i++)
+		folders[i] = r->made[i].dir_fd;
+	if (confine_enter_folders(
+		r->nmade > 0 ? CONFINE_REMOVE : CONFINE_NOTHING, folders,
+		r->nmade) == -1)
+		warn("cannot confine itself");
+}
+
 int
 receive_run(struct request *request, struct client *client)
 {
@@ -417,15 +501,18 @@ receive_run(struct request *request, struct client *client)
 	struct reply reply;
 	char *sentence;
 
-	if (receive_describe(r, client) == -1)
+	if (receive_describe(r, client) == -1) {
+		receive_remove(r);
 		return 1;
-	if (confine_enter(CONFINE_NOTHING, -1) == -1)
-		warn("cannot confine itself");
+	}
+	receive_confine(r);
+	/* From here on the VM may be there although nobody says so. */
 	if (receive_send(r, client) == -1 ||
 	    client_result(client, &reply) == -1)
 		return 1;
 	result = &reply.body.result;
 	if (result->error != VM_ERROR_OK) {
+		receive_remove(r);
 		sentence = result_sentence(&reply, receive_path(r, result));
 		warnx("receive vm command failed: %s", sentence);
 		free(sentence);

@@ -63,6 +63,9 @@ send_option(struct request *request, int letter)
 	struct msg_vm_send *send = &request->send;
 
 	switch (letter) {
+	case 'D':
+		send->ask.flags |= SEND_DISKS;
+		return 0;
 	case 's':
 		send->ask.flags |= SEND_COPY;
 		return 0;
@@ -108,7 +111,7 @@ send_parse(struct request *request, int argc, char *argv[])
 	int ch;
 
 	request->send.downtime_ms = SEND_DOWNTIME_MS;
-	while ((ch = getopt(argc, argv, "+st:z:")) != -1)
+	while ((ch = getopt(argc, argv, "+Dst:z:")) != -1)
 		if (send_option(request, ch) == -1)
 			return -1;
 	argc -= optind;
@@ -151,9 +154,12 @@ send_progress(struct sent *sent, const struct msg_send_progress *p)
 	if (!isatty(STDERR_FILENO))
 		return;
 	sent->shown = true;
-	fprintf(stderr, "\rround %u: %s sent, %s left, %s/s", p->round,
-	    size_format(p->sent, done), size_format(p->left, left),
-	    size_format(p->rate, rate));
+	if (p->round == 0)
+		fputs("\rdisks", stderr);
+	else
+		fprintf(stderr, "\rround %u", p->round);
+	fprintf(stderr, ": %s sent, %s left, %s/s", size_format(p->sent, done),
+	    size_format(p->left, left), size_format(p->rate, rate));
 	if (p->dirty != 0)
 		fprintf(stderr, ", guest writes %s/s",
 		    size_format(p->dirty, dirty));

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "image/state_disk.h"
 #include "image/state_read.h"
 #include "image/state_zstd.h"
 #include "stateout.h"
@@ -44,19 +45,41 @@ showstate_parse(struct request *request, int argc, char *argv[])
 	return 0;
 }
 
+/* Whether data is what zstd made of len bytes, those of a section at most. */
+static bool
+showstate_is_packed(size_t len, const uint8_t *data, size_t data_len)
+{
+	static uint8_t bytes[STATE_PAGES_MAX * STATE_PAGE];
+	static struct state_unpacker *unpacker;
+
+	_Static_assert(STATE_DISK_CHUNK <= sizeof(bytes), "a chunk fits");
+	if (unpacker == NULL && (unpacker = state_unpacker_new()) == NULL)
+		err(1, NULL);
+	return state_unpack(unpacker, bytes, len, data, data_len) == 0;
+}
+
 /* Whether packed pages are what they should be; one that is not packed is. */
 static bool
 showstate_unpacks(const struct state_memory *m)
 {
-	static uint8_t pages[STATE_PAGES_MAX * STATE_PAGE];
-	static struct state_unpacker *unpacker;
+	return m->packing != STATE_ZSTD ||
+	    showstate_is_packed(
+		(size_t)m->data_pages * STATE_PAGE, m->data, m->data_len);
+}
 
-	if (m->packing != STATE_ZSTD)
-		return true;
-	if (unpacker == NULL && (unpacker = state_unpacker_new()) == NULL)
-		err(1, NULL);
-	return state_unpack(unpacker, pages, (size_t)m->data_pages * STATE_PAGE,
-		   m->data, m->data_len) == 0;
+static int
+showstate_disk(const struct state_section *s, const char **why)
+{
+	struct state_disk d;
+
+	if (state_disk_decode(&d, s->payload, (size_t)s->head.length, why) ==
+	    -1)
+		return -1;
+	*why = "content that zstd did not pack";
+	return d.packing != STATE_DISK_ZSTD ||
+		showstate_is_packed(d.length, d.data, d.data_len)
+	    ? 0
+	    : -1;
 }
 
 /* Decodes a section that was read and prints it.  0, or -1 with the reader
@@ -86,8 +109,12 @@ showstate_section(
 		}
 		if (bad == 0)
 			stateout_memory(out, s, &memory);
-	} else
-		stateout_other(out, s);
+	} else {
+		if (s->head.type == STATE_DISKDATA)
+			bad = showstate_disk(s, &why);
+		if (bad == 0)
+			stateout_other(out, s);
+	}
 	return bad == 0 ? 0 : state_reader_bad(r, why);
 }
 

@@ -94,7 +94,7 @@ static const struct command commands[] = {
 	},
 	{
 	    .name = "send",
-	    .args = "[-s] [-t ms] [-z level] id [-- command ...]",
+	    .args = "[-Ds] [-t ms] [-z level] id [-- command ...]",
 	    .help = "Send a VM to standard output or a command.",
 	    .needs = NEEDS_SOCKET,
 	    .files = CONFINE_LATER,

@@ -21,6 +21,7 @@
 #define IOCTL_DEVICE (1ULL << 15)
 /* A regular file gets a name in the folder, or another one. */
 #define MAKE (LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+#define REMOVE LANDLOCK_ACCESS_FS_REMOVE_FILE
 
 struct ruleset {
 	uint64_t files;
@@ -60,6 +61,7 @@ static const struct {
 	{ CONFINE_NOTHING, "/proc", READ },
 	{ CONFINE_TERMINALS, "/proc", READ },
 	{ CONFINE_MAKE, "/proc", READ },
+	{ CONFINE_REMOVE, "/proc", READ },
 #endif
 };
 
@@ -89,8 +91,12 @@ rule_add_path(int ruleset, const char *path, uint64_t access)
 }
 
 static int
-rules_apply(int ruleset, int version, enum confine_files files, int dir_fd)
+rules_apply(int ruleset, int version, enum confine_files files,
+    const int *dir_fds, unsigned int count)
 {
+	uint64_t access = files == CONFINE_MAKE ? MAKE
+	    : files == CONFINE_REMOVE		? REMOVE
+						: 0;
 	size_t i;
 
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
@@ -98,8 +104,9 @@ rules_apply(int ruleset, int version, enum confine_files files, int dir_fd)
 		    rule_add_path(ruleset, rules[i].path,
 			rules[i].access & versions[version].files) == -1)
 			return -1;
-	if (files == CONFINE_MAKE && rule_add(ruleset, dir_fd, MAKE) == -1)
-		return -1;
+	for (i = 0; i < count && access != 0; i++)
+		if (rule_add(ruleset, dir_fds[i], access) == -1)
+			return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return -1;
 	return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
@@ -107,6 +114,13 @@ rules_apply(int ruleset, int version, enum confine_files files, int dir_fd)
 
 int
 confine_enter(enum confine_files files, int dir_fd)
+{
+	return confine_enter_folders(files, &dir_fd, 1);
+}
+
+int
+confine_enter_folders(
+    enum confine_files files, const int *dir_fds, unsigned int count)
 {
 	int version, ruleset, r, error;
 
@@ -120,7 +134,7 @@ confine_enter(enum confine_files files, int dir_fd)
 	    ruleset_size(version), 0);
 	if (ruleset == -1)
 		return -1;
-	r = rules_apply(ruleset, version, files, dir_fd);
+	r = rules_apply(ruleset, version, files, dir_fds, count);
 	error = errno;
 	close(ruleset);
 	errno = error;

@@ -12,6 +12,7 @@ enum confine_files {
 	CONFINE_TERMINALS, /* pseudo terminals, below /dev/pts */
 	CONFINE_READ, /* any, to read: names of users may come from anywhere */
 	CONFINE_MAKE, /* none, but one folder gets a file that is open */
+	CONFINE_REMOVE, /* none, but folders lose what was made there */
 	/* The command confines itself: it opens files that it has yet to learn
 	 * of, or it may start a program. */
 	CONFINE_LATER
@@ -25,5 +26,8 @@ enum confine_files {
  * errno.
  */
 int confine_enter(enum confine_files files, int dir_fd);
+/* The same with any number of folders (borrowed): of CONFINE_REMOVE. */
+int confine_enter_folders(
+    enum confine_files files, const int *dir_fds, unsigned int count);
 
 #endif /* CONFINE_H */

@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "image/state_disk.h"
 #include "image/state_wire.h"
 #include "size.h"
 
 #define DISK 16U /* bytes of a row of DISKS: size and generation */
 #define NS ((uint64_t)1000000000)
 
-enum form { DECIMAL, HEX, SECONDS, DATE };
+enum form { DECIMAL, HEX, SECONDS, DATE, PACKING };
 
 struct what {
 	enum state_type type;
@@ -41,6 +42,16 @@ static const struct what whats[] = {
 	{ STATE_TIME, 0, 8, DATE, "realtime_ns", "stood at %s" },
 	{ STATE_TIME, 8, 8, SECONDS, "clock_ns", "its clock at %s s" },
 	{ STATE_TIME, 16, 8, HEX, "tsc", "TSC %s" },
+	{ STATE_DISKDATA, 0, 4, DECIMAL, "disk", "disk %s" },
+	{ STATE_DISKDATA, 8, 8, DECIMAL, "offset", "from byte %s on" },
+	{ STATE_DISKDATA, 16, 4, DECIMAL, "size", "%s bytes" },
+	{ STATE_DISKDATA, 4, 4, PACKING, "packing", "%s" },
+};
+
+static const char *const packings[STATE_DISK_PACKINGS] = {
+	[STATE_DISK_RAW] = "raw",
+	[STATE_DISK_ZSTD] = "zstd",
+	[STATE_DISK_ZERO] = "zero",
 };
 
 static uint64_t
@@ -73,6 +84,8 @@ what_format(const struct what *w, uint64_t value, char *text, size_t size)
 		    (unsigned int)(value % NS / 1000000));
 	else if (w->form == DATE && gmtime_r(&seconds, &tm) != NULL)
 		strftime(text, size, "%Y-%m-%d %H:%M:%S UTC", &tm);
+	else if (w->form == PACKING && value < STATE_DISK_PACKINGS)
+		snprintf(text, size, "%s", packings[value]);
 	else
 		snprintf(text, size, "%" PRIu64, value);
 }

@@ -161,6 +161,73 @@ expect 'it runs' on B is_state new running
 expect 'its steps go on' on B grows "$work/new.img"
 expect 'it ends' on B ctl stop -fw new
 expect 'its history is one, from the first step' whole "$work/new.img" 5
+has_disks()
+{
+	"$VMCTL" show-state "$1" | grep -q 'DISKDATA.* disk 0, from byte'
+}
+expect 'its contents are listed' has_disks "$work/with"
+
+# Where the user says, a file is made, of what the sender had then; also packed,
+# and with memory that comes later.
+expect 'send -D -z 1' send_to "$work/with" -s -D -z 1 web
+expect 'it is whole' ctl show-state "$work/with"
+expect 'receive with a disk that is not there' \
+    receive_from "$work/with" B -d "$work/made.img" made
+expect 'it runs' on B is_state made running
+expect 'its steps go on' on B grows "$work/made.img"
+expect 'it ends' on B ctl stop -fw made
+expect 'its history is one' whole "$work/made.img" 5
+expect 'nobody else may read it' \
+    [ "$(stat -c %a.%s "$work/made.img")" = 600.4194304 ]
+expect 'send -D' send_to "$work/with" -s -D web
+expect 'receive -c on what another VM left' \
+    receive_from "$work/with" B -c -d "$work/made.img" made
+expect 'its steps go on' on B grows "$work/made.img"
+expect 'it ends' on B ctl stop -fw made
+expect 'its history is one' whole "$work/made.img" 5
+
+# not_made SENTENCE WORDS ...: refused, and what was made is removed.
+not_made()
+{
+	sentence=$1
+	shift
+	expect "$sentence: it is refused" refuse "$@"
+	expect "$sentence: nothing is left" [ ! -e "$work/made.img" ]
+}
+rm -f "$work/made.img"
+head -c $(($(size "$work/with") - 5)) "$work/with" >"$work/bad"
+not_made 'cut short' receive_from "$work/bad" B -d "$work/made.img" made
+not_made 'a name that runs' \
+    receive_from "$work/with" A -d "$work/made.img" web
+truncate -s 3M "$work/made.img"
+expect 'a disk of another size is refused' says 'has 3.0M' \
+    receive_from "$work/with" B -d "$work/made.img" made
+rm -f "$work/made.img"
+expect 'the disk of a VM that runs is refused' says 'in use' \
+    receive_from "$work/with" B made
+mv "$work/web.img" "$work/kept.img"
+expect "a stream's own path is not made" says 'with -d' \
+    receive_from "$work/with" B made
+expect 'nothing is there' [ ! -e "$work/web.img" ]
+mv "$work/kept.img" "$work/web.img"
+stays 'all of that'
+
+# Both ways, to a disk of its own, while the guest writes to it.
+with_disk()
+{
+	timeout -k 2 30 "$VMCTL" send -D moves -- "$VMCTL" \
+	    -S "$work/B.sock" receive -d "$work/made.img" moves
+}
+expect 'a guest that moves with its disk' counts moves 5000 0
+expect 'it counts' grows "$work/moves.img" 10
+expect 'both ways' with_disk
+expect 'it runs there only' only_on B moves
+last=$(steps "$work/moves.img")
+expect 'its steps go on' on B grows "$work/made.img"
+expect 'from where they were' [ "$(steps "$work/made.img")" -gt "$last" ]
+expect 'the old disk rests' refuse grows "$work/moves.img" 1
+expect 'it ends' on B ctl stop -fw moves
+expect 'its history is one' whole "$work/made.img" 10
 
 # A disk that has been written to since is another disk.
 expect 'a changed disk is refused' says "$work/copy.img" \

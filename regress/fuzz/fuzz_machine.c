@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The machine in a state stream, as it comes from somewhere else: payloads of
- * CPU, ROM, VCPU and TIME sections.  What is taken is within its limits, and is
- * the same after it has been put and taken again.  A table of CPUID is also
- * compared with another, as with a host's, and given to another vCPU.
+ * CPU, ROM, VCPU, TIME and DISKDATA sections.  What is taken is within its
+ * limits, and is the same after it has been put and taken again.  A table of
+ * CPUID is also compared with another, as with a host's, and given to another
+ * vCPU.
  *
  * The first byte says which payload the rest is.
  */
@@ -12,7 +13,9 @@
 
 #include "../../libvmm/cpuid_check.h"
 #include "image/state.h"
+#include "image/state_disk.h"
 #include "role/machine_wire.h"
+#include "vmd_limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -122,17 +125,34 @@ rom(const uint8_t *data, size_t size)
 	must(memcmp(again, data, MACHINE_ROM_HEAD) == 0);
 }
 
+static void
+disk(const uint8_t *data, size_t size)
+{
+	struct state_disk one;
+	const char *why;
+
+	if (state_disk_decode(&one, data, size, &why) == -1)
+		return;
+	must(one.index < VMD_DISKS_MAX && one.packing < STATE_DISK_PACKINGS);
+	must(one.length > 0 && one.length <= STATE_DISK_CHUNK);
+	must(one.offset + one.length <= INT64_MAX);
+	must(one.data_len <= one.length &&
+	    one.data + one.data_len == data + size);
+	state_disk_encode(&one, again);
+	must(memcmp(again, data, STATE_DISK_HEAD) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const kinds[])(
-	    const uint8_t *, size_t) = { cpu, vcpu, time_, rom };
+	    const uint8_t *, size_t) = { cpu, vcpu, time_, rom, disk };
 
 	/* No section of these is longer. */
 	if (size == 0 || size > STATE_ROM_MAX)
 		return 0;
-	if (data[0] % 4 < 3 && size - 1 > STATE_VCPU_MAX)
+	if (data[0] % 5 < 3 && size - 1 > STATE_VCPU_MAX)
 		return 0;
-	kinds[data[0] % 4](data + 1, size - 1);
+	kinds[data[0] % 5](data + 1, size - 1);
 	return 0;
 }

@@ -41,6 +41,8 @@ static struct {
 	unsigned int log, log_end, announce;
 	uint64_t log_pages; /* of the last log */
 	unsigned int log_queues; /* told of before it */
+	unsigned int disk_log, disk_log_first; /* logs before the last */
+	uint64_t disk_log_chunks;
 	uint64_t accepted;
 	struct msg_dev_queue last_queue;
 	int kick[4], irq[4];
@@ -126,6 +128,16 @@ on_log(void *arg, struct msg *m)
 }
 
 static inline void
+on_disk_log(void *arg, struct msg *m)
+{
+	(void)arg;
+	proc.disk_log++;
+	proc.disk_log_first = proc.log;
+	proc.disk_log_chunks =
+	    ((const struct msg_dev_disk_log *)m->payload)->chunks;
+}
+
+static inline void
 on_log_end(void *arg, struct msg *m)
 {
 	(void)arg;
@@ -150,6 +162,7 @@ static const msg_handler proc_handlers[MSG__COUNT] = {
 	[MSG_DEV_START] = on_start,
 	[MSG_DEV_STOP] = on_stop,
 	[MSG_DEV_RESET] = on_reset,
+	[MSG_DEV_DISK_LOG] = on_disk_log,
 	[MSG_DEV_LOG] = on_log,
 	[MSG_DEV_LOG_END] = on_log_end,
 	[MSG_DEV_ANNOUNCE] = on_announce,
@@ -170,6 +183,7 @@ static struct {
 	unsigned int faults, no_faults;
 	uint64_t faults_base;
 	unsigned int ready, broken, gone, stopped, logging;
+	void (*on_stopped)(void); /* NULL: none */
 	char why[64];
 } seen;
 
@@ -196,6 +210,8 @@ on_stopped(void *arg, struct virtio_device *v)
 	(void)arg;
 	(void)v;
 	seen.stopped++;
+	if (seen.on_stopped != NULL)
+		seen.on_stopped();
 }
 
 static inline void

@@ -33,6 +33,8 @@ struct peer {
 	struct msg_vm_disks_done done;
 	char detail[VMD_DETAIL_MAX + 1];
 	int config_fd; /* owned */
+	unsigned int disks; /* VM_DISK_DATA since the last VM_CONFIG */
+	int disk_fd[VMD_DISKS_MAX]; /* owned */
 };
 
 static struct parent parent;
@@ -59,7 +61,16 @@ got(void *arg, struct msg *m)
 		memcpy(&p->done, m->payload, sizeof(p->done));
 	} else if (m->type == MSG_VM_STOP) {
 		p->stops++;
+	} else if (m->type == MSG_VM_DISK_DATA) {
+		const struct msg_vm_disk_data *disk = m->payload;
+
+		p->disks++;
+		if (disk->index < VMD_DISKS_MAX) {
+			p->disk_fd[disk->index] = m->fd;
+			m->fd = -1;
+		}
 	} else if (m->type == MSG_VM_CONFIG) {
+		p->disks = 0;
 		if (p->config_fd != -1)
 			close(p->config_fd);
 		p->config_fd = m->fd;
@@ -71,6 +82,7 @@ static const msg_handler handlers[MSG__COUNT] = {
 	[MSG_RESULT] = got,
 	[MSG_VM_SEND] = got,
 	[MSG_VM_CONFIG] = got,
+	[MSG_VM_DISK_DATA] = got,
 	[MSG_VM_CANCEL] = got,
 	[MSG_VM_DISKS_DONE] = got,
 	[MSG_VM_STOP] = got,
@@ -84,6 +96,7 @@ join(int proc, struct peer *peer, enum msg_peer who)
 
 	memset(peer, 0, sizeof(*peer));
 	peer->config_fd = -1;
+	memset(peer->disk_fd, 0xff, sizeof(peer->disk_fd)); /* all -1 */
 	pp->parent = &parent;
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0 &&
 	    msg_link_init(&pp->link, sv[0], PEER_PARENT, who, handlers, pp) ==

@@ -81,6 +81,43 @@ on_and_off(void)
 	end();
 }
 
+/* A disk's log goes before that of memory, whose answer is for both; a process
+ * that ends or comes meanwhile makes it worthless. */
+static void
+of_a_disk(void)
+{
+	struct virtio_disk_log disk = { .chunks = 70 };
+
+	REQUIRE(begin());
+	disk.fd = shared.fd;
+	virtio_disk_log(dev, &disk);
+	virtio_log(dev, &shared);
+	pump();
+	CHECK_EQ(proc.disk_log, 1);
+	CHECK_EQ(proc.disk_log_first, 0);
+	CHECK_EQ(proc.disk_log_chunks, 70);
+	CHECK_EQ(proc.log, 1);
+	answer();
+	CHECK(virtio_log_is_on(dev));
+	CHECK_EQ(disk.lost, 0);
+	CHECK_EQ(spawn(), 1);
+	CHECK_EQ(disk.lost, 1);
+	disk.lost = 0;
+	hello(V1);
+	CHECK_EQ(disk.lost, 1);
+	CHECK_EQ(proc.disk_log, 1);
+	answer();
+	CHECK(virtio_log_is_on(dev));
+	virtio_log(dev, NULL);
+	disk.lost = 0;
+	pump();
+	CHECK_EQ(spawn(), 1);
+	hello(V1);
+	CHECK_EQ(disk.lost, 0);
+	CHECK_EQ(proc.disk_log, 0);
+	end();
+}
+
 /* Whoever does not answer collects no messages, and its answer, when it comes,
  * is to the only question. */
 static void
@@ -196,6 +233,7 @@ int
 main(void)
 {
 	TEST(on_and_off);
+	TEST(of_a_disk);
 	TEST(answers_late);
 	TEST(not_asked);
 	TEST(comes_late);

@@ -65,6 +65,18 @@ numbers(void)
 	say(STATE_ROM, 16);
 	CHECK_STR(
 	    printed, "ROM at 0xfffe0000, of 131072 bytes, from byte 0 on\n");
+	memset(payload, 0, sizeof(payload));
+	payload[0] = 1;
+	payload[4] = 2;
+	state_put64(payload + 8, 1 << 20);
+	state_put32(payload + 16, 4096);
+	say(STATE_DISKDATA, 32);
+	CHECK_STR(printed, "disk 1, from byte 1048576 on, 4096 bytes, zero\n");
+	CHECK_STR(json,
+	    "{\"disk\":1,\"offset\":1048576,\"size\":4096,\"packing\":2}");
+	payload[4] = 9;
+	say(STATE_DISKDATA, 32);
+	CHECK_STR(printed, "disk 1, from byte 1048576 on, 4096 bytes, 9\n");
 	say(STATE_CHIPS, 16);
 	CHECK_STR(printed, "all checksums are right\n");
 	CHECK_STR(json, "");

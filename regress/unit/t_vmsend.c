@@ -53,7 +53,7 @@ where_to(void)
 	send_to(7, SEND_TWO_WAY, pipe_end(true));
 	CHECK_EQ(control.result.error, VM_ERROR_SEND_FAILED);
 	CHECK_STR(control.detail, "nobody can answer on what is not a socket");
-	send_to(7, SEND_DISKS, pipe_end(true));
+	send_to(7, SEND_DISKS << 1, pipe_end(true));
 	CHECK_EQ(control.result.error, VM_ERROR_INVALID);
 	CHECK_EQ(vmm.sends, 0);
 	send_to(7, SEND_TWO_WAY, socket_end());
@@ -98,6 +98,34 @@ what_it_is_made_of(void)
 	CHECK(config.file[0].generation != 0);
 	CHECK_EQ(config.file[0].flags, 0);
 	CHECK_EQ(config.file[1].flags, STATE_FILE_READONLY);
+	end();
+}
+
+/* With SEND_DISKS it may read the disks, and only that. */
+static void
+disks_to_read(void)
+{
+	struct stat a, b;
+
+	REQUIRE(begin());
+	send_to(7, SEND_COPY, pipe_end(true));
+	CHECK_EQ(vmm.disks, 0);
+	end();
+	REQUIRE(begin());
+	send_to(7, SEND_DISKS, pipe_end(true));
+	CHECK_EQ(vmm.sends, 1);
+	CHECK_EQ(vmm.disks, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		REQUIRE(vmm.disk_fd[i] != -1);
+		CHECK_EQ(fcntl(vmm.disk_fd[i], F_GETFL) & O_ACCMODE, O_RDONLY);
+		CHECK_EQ(fstat(vmm.disk_fd[i], &a), 0);
+		CHECK_EQ(fstat(vmspec_get(v->run, VM_FILE_DISK, i), &b), 0);
+		CHECK(a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+		/* A position of its own. */
+		CHECK_EQ(lseek(vmm.disk_fd[i], 7, SEEK_SET), 7);
+		CHECK_EQ(
+		    lseek(vmspec_get(v->run, VM_FILE_DISK, i), 0, SEEK_CUR), 0);
+	}
 	end();
 }
 
@@ -281,6 +309,7 @@ main(void)
 	TEST(who_may_send);
 	TEST(where_to);
 	TEST(what_it_is_made_of);
+	TEST(disks_to_read);
 	TEST(a_disk_without_a_name);
 	TEST(it_is_sent);
 	TEST(it_dies_meanwhile);

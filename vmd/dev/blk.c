@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dev/blk_log.h"
+
 #define QUEUE_SIZE 128
 #define SEG_MAX (QUEUE_SIZE - 2)
 #define ID_LENGTH VIRTIO_BLK_ID_BYTES
@@ -21,6 +23,8 @@
 struct blk_request {
 	struct blk_io_request io;
 	struct blk *blk;
+	uint64_t off; /* what io begins with: it moves on meanwhile */
+	uint64_t len;
 	uint8_t *status; /* in guest memory */
 	uint32_t written; /* bytes that a success has put into guest memory */
 	struct virtq_chain chain;
@@ -30,6 +34,7 @@ struct blk {
 	struct device dev;
 	struct image image;
 	struct blk_io *io;
+	struct blk_log log;
 	struct loop *loop;
 	unsigned int in_flight;
 	unsigned int nfree;
@@ -59,9 +64,12 @@ blk_finish(struct blk_request *r, uint8_t status)
 static void
 blk_finish_io(struct blk_request *r)
 {
-	const struct blk *blk = r->blk;
+	struct blk *blk = r->blk;
 	int error = r->io.error;
 
+	/* One that failed may have written a part. */
+	if (r->io.op == BLK_IO_WRITE || r->io.op == BLK_IO_ALLOCATE)
+		blk_log_mark(&blk->log, r->off, r->len);
 	if (error == 0)
 		blk_finish(r, VIRTIO_BLK_S_OK);
 	else if (r->io.op == BLK_IO_ALLOCATE &&
@@ -101,6 +109,8 @@ blk_go(struct blk_request *r)
 	bool alone =
 	    blk->in_flight == 0 && !virtq_has_work(device_queue(&blk->dev, 0));
 
+	r->off = r->io.off;
+	r->len = r->io.len;
 	/* Where only a thread could wait for a lone request, we can as well:
 	 * nothing else is to be done, and two switches are saved. */
 	if (blk_io_try(blk->io, &r->io) ||
@@ -400,6 +410,17 @@ blk_config(void *arg, uint8_t buf[VIRTIO_CONFIG_MAX])
 	return sizeof(c);
 }
 
+static int
+blk_log_disk(void *arg, int fd, uint64_t chunks)
+{
+	struct blk *blk = arg;
+
+	if (fd != -1)
+		return blk_log_start(&blk->log, fd, chunks);
+	blk_log_stop(&blk->log);
+	return 0;
+}
+
 static const struct device_ops blk_ops = {
 	.kind = DEVICE_BLK,
 	.features = blk_features,
@@ -409,6 +430,7 @@ static const struct device_ops blk_ops = {
 	.sleep = blk_sleep,
 	.run = blk_run,
 	.in_flight = blk_in_flight,
+	.log_disk = blk_log_disk,
 };
 
 struct blk *
@@ -461,5 +483,6 @@ blk_free(struct blk *blk)
 	if (blk->dev.class != NULL)
 		device_fini(&blk->dev);
 	blk_io_free(blk->io);
+	blk_log_stop(&blk->log);
 	free(blk);
 }

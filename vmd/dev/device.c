@@ -234,6 +234,21 @@ device_on_memory(void *arg, struct msg *m)
 }
 
 static void
+device_on_disk_log(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+	const struct msg_dev_disk_log *p = m->payload;
+
+	if (dev->ops->log_disk == NULL || dev->mem.log != NULL)
+		device_refuse(dev, "a log of a disk at the wrong time");
+	else if (dev->ops->log_disk(dev->arg, m->fd, p->chunks) == -1) {
+		log_warn(dev->class->name, "vm %s: %s: mapping the disk's log",
+		    dev->vm, dev->name);
+		device_refuse(dev, "a log that cannot be used");
+	}
+}
+
+static void
 device_on_log(void *arg, struct msg *m)
 {
 	struct device *dev = arg;
@@ -256,6 +271,8 @@ device_on_log_end(void *arg, struct msg *m)
 
 	(void)m;
 	guestmem_log_stop(&dev->mem);
+	if (dev->ops->log_disk != NULL)
+		dev->ops->log_disk(dev->arg, -1, 0);
 }
 
 static void
@@ -375,6 +392,7 @@ const msg_handler device_from_vm[MSG__COUNT] = {
 	[MSG_DEV_START] = device_on_start,
 	[MSG_DEV_STOP] = device_on_stop,
 	[MSG_DEV_RESET] = device_on_reset,
+	[MSG_DEV_DISK_LOG] = device_on_disk_log,
 	[MSG_DEV_LOG] = device_on_log,
 	[MSG_DEV_LOG_END] = device_on_log_end,
 	[MSG_DEV_ANNOUNCE] = device_on_announce,

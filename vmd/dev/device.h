@@ -40,6 +40,9 @@ struct device_ops {
 	bool (*sleep)(void *arg);
 	/* Running begins or ends. */
 	void (*run)(void *arg, bool running);
+	/* A log of the disk's chunks to write from now on (borrows fd; -1 with
+	 * errno), or, fd -1, no longer; only blk devices have one. */
+	int (*log_disk)(void *arg, int fd, uint64_t chunks);
 	/* Tells the network of the device's address; only net devices do. */
 	void (*announce)(void *arg);
 	/* Requests that will still touch guest memory.  When it falls to 0 the

@@ -68,7 +68,10 @@
 #define STATE_CHIPS_MAX (1U << 20)
 #define STATE_BOARD_MAX (4U << 20)
 #define STATE_DISKS_MAX 4096U
-#define STATE_DISKDATA_MAX (32U + (4U << 20))
+/* Of a DISKDATA section; see state_disk.h. */
+#define STATE_DISK_HEAD 32U
+#define STATE_DISK_CHUNK (1U << 20)
+#define STATE_DISKDATA_MAX (STATE_DISK_HEAD + STATE_DISK_CHUNK)
 /* The payload of a section that is skipped; nothing is allocated for it. */
 #define STATE_SKIP_MAX (64U << 20)
 
@@ -100,8 +103,8 @@ enum state_count { STATE_ONCE, STATE_ANY };
 	    "the clocks when the VM stood still")                              \
 	X(DISKS, 11, 1, STATE_REQUIRED, STATE_ONCE, 0, STATE_DISKS_MAX,        \
 	    "sizes and generations of the disks then")                         \
-	X(DISKDATA, 12, 1, STATE_REQUIRED | STATE_BULK, STATE_ANY, 32,         \
-	    STATE_DISKDATA_MAX, "a part of a disk's content")
+	X(DISKDATA, 12, 1, STATE_REQUIRED | STATE_BULK, STATE_ANY,             \
+	    STATE_DISK_HEAD, STATE_DISKDATA_MAX, "a part of a disk's content")
 
 #define STATE_ENUM(name, number, version, flags, count, min, max, text) \
 	STATE_##name = number,

@@ -33,7 +33,9 @@
 
 #define STATE_CONFIG_GDB 0x01U /* a debugger may come */
 #define STATE_CONFIG_COPY 0x02U /* the VM that was saved went on */
-#define STATE_CONFIG_FLAGS (STATE_CONFIG_GDB | STATE_CONFIG_COPY)
+#define STATE_CONFIG_DISKS 0x04U /* the content of its disks comes, too */
+#define STATE_CONFIG_FLAGS \
+	(STATE_CONFIG_GDB | STATE_CONFIG_COPY | STATE_CONFIG_DISKS)
 
 #define STATE_NIC_DOWN 0x01U /* the tap is left down */
 #define STATE_NIC_FIXED 0x02U /* the address was configured: copies keep it */

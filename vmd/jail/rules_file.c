@@ -88,8 +88,9 @@ static const struct jail_row rows[] = {
 	/* vm: guest memory and what it boots. */
 	ROW(V, SETUP, memfd_create, "guest memory"),
 	ROW(V, RUN, ftruncate, "guest memory; a dump that ends in a hole"),
-	ROW(V, RUN, pwrite64, "a dump, into the file it was given"),
+	ROW(V, RUN, pwrite64, "a dump, or a disk, into what it was given"),
 	ROW(V, RUN, fsync, "a state that is sent into a file"),
+	ROW(V, SETUP, fdatasync, "disks that come with a state"),
 	ROW(V, SETUP, preadv, "a state in a file, memory of which stays there"),
 	ROW_IF(V, RUN, ioctl, "what the reader of a state has not taken",
 	    ARG_INT(1, FIONREAD)),
@@ -97,11 +98,11 @@ static const struct jail_row rows[] = {
 	    ARG_INT(1, TIOCOUTQ)),
 	ROW_IF(V, SETUP, prlimit64, "the size of a dump at most",
 	    ARG_INT(1, RLIMIT_FSIZE)),
-	ROW(V, SETUP, fallocate, "guest memory"),
+	ROW(V, SETUP, fallocate, "guest memory; disks that come with a state"),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_ADD_SEALS)),
 	ROW_IF(V, SETUP, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
 	ROW_IF(B | N, RUN, fcntl, "guest memory", ARG_INT(1, F_GET_SEALS)),
-	ROW(V, RUN, pread64, "kernel and firmware; the kernel's counters"),
+	ROW(V, RUN, pread64, "kernel, firmware; disks; the kernel's counters"),
 	/* Memory on demand: who has mapped it, and who fills it. */
 	ROW_IF(V, SETUP, ioctl, "memory on demand: /dev/userfaultfd",
 	    ARG_INT(1, USERFAULTFD_IOC_NEW)),
@@ -119,7 +120,7 @@ static const struct jail_row rows[] = {
 	ROW_IF(B | N, RUN, ioctl, "memory on demand", ARG_INT(1, UFFDIO_API)),
 	ROW_IF(B | N, RUN, ioctl, "memory on demand: its mapping",
 	    ARG_INT(1, UFFDIO_REGISTER)),
-	ROW(V, RUN, lseek, "size of kernel and firmware"),
+	ROW(V, RUN, lseek, "size of kernel, firmware and disks; holes"),
 
 	/* usernet: the name servers. */
 	ROW_IF(U, RUN, openat, "/etc/resolv.conf", READ_ONLY(2)),

@@ -14,8 +14,16 @@ static int
 virtio_log_send(struct virtio_device *v)
 {
 	const struct msg_dev_log m = { .pages = v->log->pages };
+	const struct virtio_disk_log *disk = v->disk_log;
+	struct msg_dev_disk_log chunks;
 
 	v->log_asked = true;
+	if (disk != NULL) {
+		chunks.chunks = disk->chunks;
+		if (virtio_link_send_fd(v, MSG_DEV_DISK_LOG, disk->fd, &chunks,
+			sizeof(chunks)) == -1)
+			return -1;
+	}
 	return virtio_link_send_fd(v, MSG_DEV_LOG, v->log->fd, &m, sizeof(m));
 }
 
@@ -24,6 +32,21 @@ virtio_log_send_end(struct virtio_device *v)
 {
 	v->log_on = false;
 	return MSG_SEND_EMPTY(&v->link, MSG_DEV_LOG_END, 0);
+}
+
+void
+virtio_disk_log(struct virtio_device *v, struct virtio_disk_log *log)
+{
+	v->disk_log = log;
+}
+
+/* A process ends, and what it wrote last may have gone without a note; the one
+ * after it finds all of that on the disk. */
+static void
+virtio_log_lost(struct virtio_device *v)
+{
+	if (v->log != NULL && v->disk_log != NULL)
+		__atomic_store_n(&v->disk_log->lost, 1, __ATOMIC_SEQ_CST);
 }
 
 void
@@ -51,12 +74,14 @@ virtio_log_is_on(const struct virtio_device *v)
 int
 virtio_log_hello(struct virtio_device *v)
 {
+	virtio_log_lost(v);
 	return v->log != NULL ? virtio_log_send(v) : 0;
 }
 
 void
 virtio_log_close(struct virtio_device *v)
 {
+	virtio_log_lost(v);
 	v->log_asked = v->log_on = false;
 }
 

@@ -21,6 +21,18 @@ struct virtio_log {
 	uint64_t pages;
 };
 
+/* Of a disk, which a blk device notes what it has written on (struct
+ * msg_dev_disk_log). */
+struct virtio_disk_log {
+	int fd; /* borrowed; a sealed memfd */
+	uint64_t chunks;
+	/* A process that might have written without a note has ended: any
+	 * chunk may be another. */
+	uint32_t lost;
+};
+/* Goes with the next log of memory, to a blk device (borrowed). */
+void virtio_disk_log(struct virtio_device *, struct virtio_disk_log *);
+
 /*
  * Has the device write the log (borrowed until it is off; every time the same)
  * or, NULL, leave it alone.  A process that starts later gets it as well.

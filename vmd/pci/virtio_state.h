@@ -85,6 +85,7 @@ struct virtio_device {
 	bool loaded; /* and not gone on since */
 	bool config_new; /* loaded, and the process has another one */
 	const struct virtio_log *log; /* borrowed; NULL: off */
+	struct virtio_disk_log *disk_log; /* borrowed; NULL: none */
 	bool log_asked; /* it was given the log and has not answered */
 	bool log_on; /* it has answered */
 	bool announce; /* once it has said hello */

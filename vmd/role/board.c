@@ -516,8 +516,9 @@ board_init(struct board *b, struct vm *vm, struct vmspec *spec)
 	b->vm = vm;
 	board_machine_init(b, &spec->start);
 	board_memory_init(b);
-	if (board_log_init(b) == -1)
-		fatal("vm", "log of written memory");
+	if (board_log_init(b) == -1 ||
+	    disklog_init(b, spec->start.disks, spec->start.disks_mib) == -1)
+		fatal("vm", "log of what is written");
 	b->timer_fd =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (b->timer_fd == -1 ||

@@ -18,6 +18,7 @@
 #include "pci/pci.h"
 #include "pci/virtio_pci.h"
 #include "role/board_log.h"
+#include "role/disklog.h"
 #include "role/terminal.h"
 #include "role/watch.h"
 #include "vm_error.h"
@@ -49,6 +50,8 @@ struct board {
 	struct terminal terminal;
 	struct virtio_memory memory;
 	struct board_log log;
+	struct disklog disk[VMD_DISKS_MAX];
+	uint32_t disks;
 	struct lazy *lazy; /* owned; NULL: memory is not on demand */
 	struct virtio_events events;
 	struct virtio_device *device[BOARD_DEVICES_MAX];

@@ -85,6 +85,7 @@ board_log_start(struct board *b)
 	for (size_t i = 0; i < board_log_words(&b->log); i++)
 		__atomic_store_n(&b->log.bits[i], 0, __ATOMIC_SEQ_CST);
 	b->log.on = true;
+	disklog_start(b);
 	for (unsigned int i = 0; i < b->devices; i++)
 		virtio_log(b->device[i], &b->log.shared);
 }

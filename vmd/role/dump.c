@@ -430,8 +430,9 @@ dump_crash(struct dump *d, void (*done)(void *arg), void *arg)
 static int
 dump_limit(const struct vmspec *spec)
 {
-	/* A state has pages more than once. */
-	const rlim_t most = 4 * spec->start.memory + DUMP_MORE;
+	/* A state has pages more than once, and parts of disks. */
+	const rlim_t disks = (rlim_t)spec->start.disks_mib << 20;
+	const rlim_t most = 4 * (spec->start.memory + disks) + DUMP_MORE;
 	const struct rlimit limit = { .rlim_cur = most, .rlim_max = most };
 
 	/* A file over the limit is an error of its write. */

@@ -229,6 +229,15 @@ guest_devices_start(struct guest *g)
 	return 0;
 }
 
+/* The VM process fills the disks of a VM that comes with what they hold. */
+static uint32_t
+guest_vm_kinds(const struct vmspec *s)
+{
+	return (s->start.receive & RECEIVE_DISKS) != 0
+	    ? VM_KINDS | 1U << VM_FILE_DISK
+	    : VM_KINDS;
+}
+
 /* What a client may have left out of a start request must be there by now. */
 static bool
 guest_spec_ok(const struct vmspec *s)
@@ -298,7 +307,8 @@ guest_start(struct guest *g)
 		return VM_ERROR_NO_KVM;
 	if (msg_send(&g->vm->link, MSG_VM_FILE, g->id, fd, &kvm, sizeof(kvm),
 		NULL, 0) == -1 ||
-	    vmspec_send(g->spec, &g->vm->link, g->id, VM_KINDS) == -1)
+	    vmspec_send(
+		g->spec, &g->vm->link, g->id, guest_vm_kinds(g->spec)) == -1)
 		return VM_ERROR_SPAWN_FAILED;
 	/* Who reads a pipe is gone when that process is. */
 	vmspec_close(g->spec, VMSPEC_STATE_KINDS);

@@ -263,6 +263,8 @@ receive_begin(struct receive *r, struct vmspec *spec)
 	r->head_fd = vmspec_take(spec, VM_FILE_STATE_HEAD, 0);
 	r->ack_fd = vmspec_take(spec, VM_FILE_STATE_ACK, 0);
 	r->faults_fd = vmspec_take(spec, VM_FILE_FAULTS, 0);
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++)
+		r->disk_fd[i] = vmspec_take(spec, VM_FILE_DISK, i);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->wake, NULL);
 	pthread_cond_init(&r->asked, NULL);

@@ -58,6 +58,8 @@ struct receive {
 	int fd; /* owned, by the thread: the state */
 	int head_fd; /* owned, by the thread: what was read of it; -1: none */
 	int ack_fd; /* owned, by the thread: back to the sender; -1: none */
+	/* owned, by the thread: of RECEIVE_DISKS, to write them; -1: none */
+	int disk_fd[VMD_DISKS_MAX];
 	int faults_fd; /* owned: for memory on demand; -1: none */
 	int event_fd;
 	struct machine_state *machine; /* owned, by the thread until it ends */

@@ -22,6 +22,7 @@
 #include "role/handover.h"
 #include "role/machine_state.h"
 #include "role/receive.h"
+#include "role/receivedisk.h"
 #include "vmm.h"
 
 /* How long the sender's locks are waited for; one that has been killed lets go
@@ -37,6 +38,7 @@ struct receiver {
 	struct state_reader *reader;
 	struct state_file_source source; /* of memory on demand */
 	struct state_config config;
+	struct receivedisk content; /* of the disks; of none: not in it */
 	bool two_way;
 	bool shared; /* the locks are the sender's own */
 	uint32_t ndisks; /* rows of DISKS */
@@ -159,6 +161,39 @@ receiver_compare(const struct state_config *c, const struct msg_vm_start *start)
 }
 
 static int
+receiver_content_why(struct receiver *t)
+{
+	const struct receivedisk *d = &t->content;
+
+	receiver_why(t, d->error, d->sys_errno, d->why);
+	if (d->of_disk) {
+		t->why.file = VM_FILE_DISK;
+		t->why.index = d->index;
+	}
+	return -1;
+}
+
+/* Disks are written to if both sides say so. */
+static int
+receiver_content(struct receiver *t)
+{
+	const struct receive *r = t->receive;
+	bool wanted = (r->start.receive & RECEIVE_DISKS) != 0;
+
+	if (((t->config.flags & STATE_CONFIG_DISKS) != 0) != wanted)
+		return receiver_why(t, VM_ERROR_STATE_OTHER, 0,
+		    wanted ? "it does not have the content of its disks"
+			   : "it has the content of its disks, which nobody "
+			     "asked for");
+	if (!wanted)
+		return 0;
+	if (receivedisk_init(
+		&t->content, r->disk_fd, r->start.disks, &t->config) == -1)
+		return receiver_content_why(t);
+	return 0;
+}
+
+static int
 receiver_config(struct receiver *t, const struct state_section *s)
 {
 	const char *why;
@@ -172,7 +207,7 @@ receiver_config(struct receiver *t, const struct state_section *s)
 	if (why != NULL)
 		return receiver_why(t, VM_ERROR_STATE_OTHER, 0, why);
 	t->receive->copy = (t->config.flags & STATE_CONFIG_COPY) != 0;
-	return 0;
+	return receiver_content(t);
 }
 
 static int
@@ -208,6 +243,41 @@ receiver_disks(struct receiver *t, const struct state_section *s)
 	return 0;
 }
 
+static int
+receiver_disk_data(struct receiver *t, const struct state_section *s)
+{
+	if ((t->receive->start.receive & RECEIVE_DISKS) == 0) {
+		state_reader_bad(t->reader, "CONFIG does not tell of it");
+		return receiver_bad(t);
+	}
+	if (receivedisk_take(&t->content, s->payload, (size_t)s->head.length) ==
+	    0)
+		return 0;
+	if (t->content.error != VM_ERROR_STATE_BAD)
+		return receiver_content_why(t);
+	state_reader_bad(t->reader, t->content.why);
+	return receiver_bad(t);
+}
+
+/* All has come, and is on the disks before anybody hears of it; from here on
+ * they are their own processes'. */
+static int
+receiver_disks_end(struct receiver *t)
+{
+	struct receive *r = t->receive;
+	int status = 0;
+
+	if ((r->start.receive & RECEIVE_DISKS) != 0 &&
+	    receivedisk_end(&t->content) == -1)
+		status = receiver_content_why(t);
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++) {
+		if (r->disk_fd[i] != -1)
+			close(r->disk_fd[i]);
+		r->disk_fd[i] = -1;
+	}
+	return status;
+}
+
 /* Placed by the reader. */
 static int
 receiver_memory(struct receiver *t, const struct state_section *s)
@@ -225,6 +295,7 @@ static const struct {
 	{ STATE_MEMORY, receiver_memory },
 	{ STATE_HANDOVER, receiver_handover },
 	{ STATE_DISKS, receiver_disks },
+	{ STATE_DISKDATA, receiver_disk_data },
 };
 
 static int
@@ -334,7 +405,8 @@ static int
 receiver_disks_fit(struct receiver *t)
 {
 	const struct msg_vm_disks_done *d = &t->receive->disks;
-	bool any = (t->receive->start.receive & RECEIVE_ANY_DISK) != 0;
+	bool any = (t->receive->start.receive &
+		       (RECEIVE_ANY_DISK | RECEIVE_DISKS)) != 0;
 
 	if (t->ndisks != t->receive->start.disks || d->count != t->ndisks)
 		return receiver_why(
@@ -411,7 +483,7 @@ receiver_run(struct receiver *t)
 	struct receive *r = t->receive;
 	int keep = 0, error;
 
-	if (receiver_read(t) == -1)
+	if (receiver_read(t) == -1 || receiver_disks_end(t) == -1)
 		return -1;
 	if (r->index != NULL && (error = receive_ask(r, RECEIVE_FILL)) != 0)
 		return receiver_why(
@@ -441,6 +513,7 @@ receiver_thread(void *arg)
 	struct receiver t = { .receive = r };
 	bool failed = receiver_run(&t) == -1;
 
+	receivedisk_fini(&t.content);
 	state_reader_free(t.reader);
 	state_index_free(r->index);
 	close(r->fd);

@@ -40,8 +40,7 @@ send_ask(struct send *s, enum send_want want)
 
 	pthread_mutex_lock(&s->lock);
 	s->want = want;
-	s->wants = true;
-	s->answered = false;
+	s->heard = s->answered = false;
 	send_ring(s->event_fd);
 	while (!s->answered)
 		pthread_cond_wait(&s->wake, &s->lock);
@@ -79,7 +78,7 @@ send_over(struct send *s, enum send_end end, int error, const char *detail)
 	s->end_errno = error;
 	strlcpy(s->detail, detail, sizeof(s->detail));
 	s->want = SEND_END;
-	s->wants = true;
+	s->heard = false;
 	pthread_mutex_unlock(&s->lock);
 	send_ring(s->event_fd);
 }
@@ -164,14 +163,22 @@ send_want_lock(struct send *s)
 void
 send_disks_done(struct send *s, struct msg *m)
 {
+	static const enum send_want of[DISKS__COUNT] = {
+		[DISKS_LOOK] = SEND_LOOK,
+		[DISKS_UNLOCK] = SEND_UNLOCK,
+		[DISKS_LOCK] = SEND_LOCK,
+	};
 	const struct msg_vm_disks_done *done = m->payload;
-	enum send_want want;
+	bool wanted;
 
 	pthread_mutex_lock(&s->lock);
-	want = s->want;
-	s->disks = *done;
+	wanted = s->want != SEND_NOTHING && done->what < DISKS__COUNT &&
+	    of[done->what] == s->want;
+	if (wanted)
+		s->disks = *done;
 	pthread_mutex_unlock(&s->lock);
-	if (want != SEND_LOOK && want != SEND_UNLOCK && want != SEND_LOCK)
+	/* Nor must the answer to one question be taken for that to another. */
+	if (!wanted)
 		return;
 	if (done->what == DISKS_LOCK && done->error == VM_ERROR_OK &&
 	    s->phase == SEND_HANDING)
@@ -240,10 +247,9 @@ send_ready(void *arg, uint32_t events)
 	if (read(s->event_fd, &count, sizeof(count)) == -1)
 		return;
 	pthread_mutex_lock(&s->lock);
-	/* Once: what rang for the progress before it may be heard now, and what
-	 * rings for it then, while the parent has yet to answer. */
-	want = s->wants ? s->want : SEND_NOTHING;
-	s->wants = false;
+	/* It may have rung for what it shows, and then for what it wants. */
+	want = s->heard ? SEND_NOTHING : s->want;
+	s->heard = true;
 	show = s->progress_new;
 	progress = s->progress;
 	s->progress_new = false;
@@ -276,11 +282,33 @@ send_thread_start(struct send *s)
 	return error;
 }
 
+static void
+send_close_disks(int fd[VMD_DISKS_MAX])
+{
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++) {
+		closer_close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
 void
 send_config(struct send *s, struct msg *m)
 {
 	closer_close(s->config_fd);
 	s->config_fd = m->fd;
+	m->fd = -1;
+	send_close_disks(s->disk_fd);
+}
+
+void
+send_disk_data(struct send *s, struct msg *m)
+{
+	const struct msg_vm_disk_data *disk = m->payload;
+
+	if (disk->index >= VMD_DISKS_MAX)
+		return;
+	closer_close(s->disk_fd[disk->index]);
+	s->disk_fd[disk->index] = m->fd;
 	m->fd = -1;
 }
 
@@ -301,8 +329,10 @@ send_job(struct send *s, const struct msg_vm_send *m, int fd)
 		.fd = fd,
 		.config_fd = s->config_fd };
 	s->config_fd = -1;
+	memcpy(s->job.disk_fd, s->disk_fd, sizeof(s->disk_fd));
+	memset(s->disk_fd, 0xff, sizeof(s->disk_fd)); /* all -1 */
 	s->want = SEND_NOTHING;
-	s->wants = s->cancelled = s->progress_new = false;
+	s->cancelled = s->progress_new = false;
 	s->detail[0] = '\0';
 	/* What rang for the last one. */
 	if (read(s->stop_fd, &count, sizeof(count)) == -1 && errno != EAGAIN)
@@ -337,6 +367,7 @@ send_begin(struct send *s, struct msg *m)
 	s->phase = SEND_NONE;
 	closer_close(s->job.fd);
 	closer_close(s->job.config_fd);
+	send_close_disks(s->job.disk_fd);
 	answer_end(
 	    s->child, client, VM_ERROR_SEND_FAILED, error, "no thread for it");
 }
@@ -377,6 +408,7 @@ send_init(struct send *s, struct child *child, struct board *board,
 	s->vcpus = vcpus;
 	s->still = still;
 	s->config_fd = -1;
+	memset(s->disk_fd, 0xff, sizeof(s->disk_fd)); /* all -1 */
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -58,6 +58,8 @@ struct send_job {
 	bool stands; /* it was paused when the send began */
 	int fd; /* owned, by the thread: where it goes */
 	int config_fd; /* owned, by the thread: what is CONFIG */
+	/* owned, by the thread: of SEND_DISKS, to read them; -1: none */
+	int disk_fd[VMD_DISKS_MAX];
 };
 
 struct send {
@@ -73,13 +75,14 @@ struct send {
 	enum send_phase phase;
 	struct send_job job; /* the thread's copy is made before it starts */
 	int config_fd; /* owned: of the next VM_SEND; -1: none */
+	int disk_fd[VMD_DISKS_MAX]; /* likewise */
 	int event_fd; /* the thread wants something, or has got further */
 	int stop_fd; /* the main thread wants an end */
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake;
 	enum send_want want;
-	bool wants; /* it has not been looked at yet */
+	bool heard; /* the main thread is at it */
 	bool answered;
 	int answer;
 	bool cancelled;
@@ -97,9 +100,10 @@ struct send {
  * errno. */
 int send_init(struct send *, struct child *, struct board *, struct vcpus *,
     struct still *);
-/* VM_CONFIG, VM_SEND (takes its descriptor, unless the client is refused) and
- * VM_DISKS_DONE. */
+/* VM_CONFIG, VM_DISK_DATA, VM_SEND (takes its descriptor, unless the client is
+ * refused) and VM_DISKS_DONE. */
 void send_config(struct send *, struct msg *);
+void send_disk_data(struct send *, struct msg *);
 void send_begin(struct send *, struct msg *);
 void send_disks_done(struct send *, struct msg *);
 /* Ends the send of that client (0: any), which is told why. */

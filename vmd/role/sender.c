@@ -30,6 +30,7 @@
 #include "role/handover.h"
 #include "role/machine_state.h"
 #include "role/send.h"
+#include "role/senddisk.h"
 #include "role/sendmem.h"
 #include "role/still.h"
 #include "role/vcpus.h"
@@ -55,6 +56,7 @@ struct sender {
 	struct state_packer *packer;
 	struct machine_state *machine;
 	struct sendmem mem;
+	struct senddisk disks; /* of none without SEND_DISKS */
 	int64_t began_ms; /* of the round */
 	uint64_t began_bytes;
 	uint64_t bytes; /* that have left */
@@ -229,11 +231,18 @@ sender_begin(struct sender *t)
 	return 0;
 }
 
+/* Bytes that are to go. */
+static uint64_t
+sender_left(const struct sender *t)
+{
+	return t->mem.left * STATE_PAGE + senddisk_left(&t->disks);
+}
+
 /* Milliseconds that the rest would take. */
 static uint64_t
 sender_downtime(const struct sender *t, uint64_t rate)
 {
-	uint64_t bytes = t->mem.left * STATE_PAGE;
+	uint64_t bytes = sender_left(t);
 
 	return FIXED_MS + (rate > 0 ? bytes * 1000 / rate : bytes / 1024);
 }
@@ -244,7 +253,7 @@ sender_throttle(struct sender *t, uint64_t left)
 {
 	uint32_t percent = t->progress.throttle;
 
-	if (t->progress.round < 2 || t->mem.left * 4 < left * 3)
+	if (t->progress.round < 2 || sender_left(t) * 4 < left * 3)
 		return;
 	percent = percent == 0 ? THROTTLE_FIRST : percent + THROTTLE_STEP;
 	t->progress.throttle = percent < THROTTLE_MAX ? percent : THROTTLE_MAX;
@@ -255,21 +264,23 @@ sender_throttle(struct sender *t, uint64_t left)
 static int
 sender_round(struct sender *t)
 {
-	uint64_t left = t->mem.left, rate;
+	uint64_t left = sender_left(t), rate;
 	int64_t ms;
 
 	t->progress.round++;
 	t->began_ms = sender_now_ms();
 	t->began_bytes = t->bytes;
-	if (sendmem_round(&t->mem, false) == -1)
+	if (sendmem_round(&t->mem, false) == -1 ||
+	    senddisk_round(&t->disks) == -1)
 		return -1;
 	rate = sender_rate(t);
 	ms = sender_now_ms() - t->began_ms;
 	if (sendmem_collect(&t->mem) == -1)
 		return sender_why(t, errno, "the log of written pages");
+	senddisk_collect(&t->disks);
+	t->progress.left = sender_left(t);
 	t->progress.dirty =
-	    t->mem.left * STATE_PAGE * 1000 / (uint64_t)(ms > 0 ? ms : 1);
-	t->progress.left = t->mem.left * STATE_PAGE;
+	    t->progress.left * 1000 / (uint64_t)(ms > 0 ? ms : 1);
 	t->progress.downtime_ms = (uint32_t)sender_downtime(t, rate);
 	sender_show(t, false);
 	if (t->progress.downtime_ms <= t->job.downtime_ms ||
@@ -287,7 +298,10 @@ sender_live(struct sender *t)
 	if (sendmem_log(&t->mem) == -1)
 		return sender_why(
 		    t, errno, "the log of written pages cannot be kept");
-	if (sendmem_scan(&t->mem) == -1)
+	/* What the disks hold takes longest; what the guest writes to them
+	 * meanwhile goes with the rounds of memory. */
+	if (senddisk_first(&t->disks) == -1 || sendmem_forget(&t->mem) == -1 ||
+	    sendmem_scan(&t->mem) == -1)
 		return -1;
 	do
 		fits = sender_round(t);
@@ -323,7 +337,12 @@ sender_rest(struct sender *t, bool live)
 		return -1;
 	if ((live ? sendmem_collect(&t->mem) : sendmem_scan(&t->mem)) == -1)
 		return -1;
-	if (sendmem_round(&t->mem, true) == -1 || sender_disks(t) == -1)
+	if (live)
+		senddisk_collect(&t->disks);
+	else
+		senddisk_scan(&t->disks);
+	if (sendmem_round(&t->mem, true) == -1 ||
+	    senddisk_round(&t->disks) == -1 || sender_disks(t) == -1)
 		return -1;
 	if (machine_state_take(
 		t->machine, t->send->still->hold, t->send->paused) == -1 ||
@@ -508,6 +527,12 @@ sender_open(struct sender *t)
 	t->machine = machine_state_new(t->send->vcpus);
 	if (t->writer == NULL || t->machine == NULL)
 		return -1;
+	t->disks.tick = sender_tick;
+	t->disks.arg = t;
+	if ((t->job.flags & SEND_DISKS) != 0 &&
+	    senddisk_init(&t->disks, t->send->board, t->writer, t->packer,
+		t->job.disk_fd) == -1)
+		return -1;
 	return sendmem_init(&t->mem, t->send->board, t->writer, sender_tick, t);
 }
 
@@ -515,6 +540,10 @@ static void
 sender_close(struct sender *t)
 {
 	sendmem_fini(&t->mem);
+	senddisk_fini(&t->disks);
+	for (unsigned int i = 0; i < VMD_DISKS_MAX; i++)
+		if (t->job.disk_fd[i] != -1)
+			close(t->job.disk_fd[i]);
 	vcpus_throttle(t->send->vcpus, 0);
 	machine_state_free(t->machine);
 	state_writer_free(t->writer);
@@ -535,6 +564,8 @@ sender_run(struct sender *t, int *error)
 		end = sender_finish(t);
 	}
 	*error = end != SEND_DONE ? errno : 0;
+	if (t->disks.why != NULL)
+		sender_why(t, errno, t->disks.why);
 	sender_close(t);
 	/* A file system may say only now that there was no room. */
 	if (close(t->job.fd) == -1 && end == SEND_DONE && t->is_file) {

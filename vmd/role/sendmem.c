@@ -208,3 +208,15 @@ sendmem_collect(struct sendmem *m)
 	}
 	return 0;
 }
+
+int
+sendmem_forget(struct sendmem *m)
+{
+	if (sendmem_collect(m) == -1)
+		return -1;
+	for (unsigned int i = 0; i < m->nparts; i++)
+		memset(m->part[i].bitmap, 0,
+		    sendmem_words(&m->part[i]) * sizeof(uint64_t));
+	m->left = 0;
+	return 0;
+}

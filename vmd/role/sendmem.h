@@ -47,6 +47,8 @@ void sendmem_fini(struct sendmem *);
 /* Switches the logs on; before the first round of a guest that runs.  -1 with
  * errno. */
 int sendmem_log(struct sendmem *);
+/* Forgets what the logs have had so far: for what is to go as a whole. */
+int sendmem_forget(struct sendmem *);
 /* Has all pages that there are go; with the logs on, if the guest runs.  -1
  * with errno. */
 int sendmem_scan(struct sendmem *);

@@ -26,11 +26,14 @@ still_limit(struct still *s, time_t seconds)
 	timerfd_settime(s->limit_fd, 0, &its, NULL);
 }
 
+/* Who asks while others are told is told later: it may not stand any more. */
 static void
 still_tell(struct still *s, bool stands)
 {
+	unsigned int asked = s->asked;
+
 	for (unsigned int who = 0; who < STILL__COUNT; who++) {
-		if ((s->asked & 1U << who) == 0)
+		if ((asked & s->asked & 1U << who) == 0)
 			continue;
 		s->asked &= ~(1U << who);
 		s->who[who].done(s->who[who].arg, stands);

@@ -234,6 +234,7 @@ const msg_handler vmm_from_parent[MSG__COUNT] = {
 	[MSG_VM_STATS] = supervisor_ask,
 	[MSG_VM_SEND] = supervisor_ask,
 	[MSG_VM_CONFIG] = supervisor_pass,
+	[MSG_VM_DISK_DATA] = supervisor_pass,
 	[MSG_VM_DISKS_DONE] = supervisor_disks_done,
 	[MSG_KVM] = supervisor_kvm,
 	[MSG_LOG_LEVEL] = supervisor_log_level,

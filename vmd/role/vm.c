@@ -364,6 +364,7 @@ const msg_handler vm_from_vmm[MSG__COUNT] = {
 	[MSG_VM_CANCEL] = vm_cancel,
 	[MSG_VM_STATS] = vm_stats,
 	[MSG_VM_CONFIG] = vmmove_config,
+	[MSG_VM_DISK_DATA] = vmmove_disk_data,
 	[MSG_VM_SEND] = vmmove_send,
 	[MSG_VM_DISKS_DONE] = vmmove_disks_done,
 	[MSG_DEVICE_LINK] = vm_device_link,

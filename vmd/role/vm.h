@@ -86,6 +86,7 @@ int vmmove_init(struct vm_role *);
 /* A VM whose state comes from elsewhere: instead of loading a kernel. */
 void vmmove_receive(struct vm_role *);
 void vmmove_config(void *arg, struct msg *);
+void vmmove_disk_data(void *arg, struct msg *);
 void vmmove_send(void *arg, struct msg *);
 void vmmove_disks_done(void *arg, struct msg *);
 

@@ -59,6 +59,15 @@ vmmove_config(void *arg, struct msg *m)
 }
 
 void
+vmmove_disk_data(void *arg, struct msg *m)
+{
+	struct vm_role *r = arg;
+
+	if (r->phase >= VM_RUNS)
+		send_disk_data(&r->send, m);
+}
+
+void
 vmmove_send(void *arg, struct msg *m)
 {
 	const struct msg_vm_send *send = m->payload;

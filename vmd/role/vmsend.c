@@ -22,8 +22,6 @@
 #include "role/parent.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
-/* Disks stay where they are: the receiver opens the same. */
-#define FLAGS (SEND_COPY | SEND_TWO_WAY)
 #define DELETED " (deleted)" /* what the kernel adds to such a path */
 
 bool
@@ -40,7 +38,7 @@ vmsend_check(const struct msg_vm_send *send, int fd, char *detail)
 	struct statx sx;
 	const char *why = NULL;
 
-	if ((send->ask.flags & ~(uint32_t)FLAGS) != 0 ||
+	if ((send->ask.flags & ~(uint32_t)SEND_FLAGS) != 0 ||
 	    send->level > SEND_LEVEL_MAX || send->downtime_ms == 0 ||
 	    send->downtime_ms > SEND_DOWNTIME_MAX_MS)
 		return VM_ERROR_INVALID;
@@ -174,6 +172,8 @@ vmsend_config(
 		c->flags |= STATE_CONFIG_GDB;
 	if ((flags & SEND_COPY) != 0)
 		c->flags |= STATE_CONFIG_COPY;
+	if ((flags & SEND_DISKS) != 0)
+		c->flags |= STATE_CONFIG_DISKS;
 	strlcpy(c->name, v->name, sizeof(c->name));
 	if (s->cmdline != NULL)
 		strlcpy(c->cmdline, s->cmdline, sizeof(c->cmdline));
@@ -229,6 +229,31 @@ vmsend_tell(
 	return VM_ERROR_OK;
 }
 
+/* Lets the VM process read its disks, which it has no other way to: opened
+ * anew, so that it cannot write, nor move what others read. */
+static enum vm_error
+vmsend_disks(struct parent *p, const struct vment *v, char *detail)
+{
+	struct msg_vm_disk_data m;
+	char self[64];
+	int fd;
+
+	for (m.index = 0; m.index < v->run->start.disks; m.index++) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d",
+		    vmspec_get(v->run, VM_FILE_DISK, m.index));
+		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (fd != -1 &&
+		    msg_send(parent_link(p, PROC_VMM), MSG_VM_DISK_DATA, v->id,
+			fd, &m, sizeof(m), NULL, 0) == 0)
+			continue;
+		snprintf(detail, VMD_DETAIL_MAX + 1,
+		    "disk %u cannot be opened to read what it holds: %s",
+		    m.index, strerror(errno));
+		return VM_ERROR_SEND_FAILED;
+	}
+	return VM_ERROR_OK;
+}
+
 /* --- one send --------------------------------------------------------------
  */
 
@@ -248,6 +273,8 @@ vmsend_prepare(struct parent *p, const struct session *s, struct vment *v,
 	if (v->move.sender != 0)
 		return VM_ERROR_SENDING;
 	error = vmsend_tell(p, v, send->ask.flags, detail);
+	if (error == VM_ERROR_OK && (send->ask.flags & SEND_DISKS) != 0)
+		error = vmsend_disks(p, v, detail);
 	if (error != VM_ERROR_OK)
 		return error;
 	v->move.sender = s->id;

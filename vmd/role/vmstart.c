@@ -31,6 +31,8 @@
 	    1U << VM_FILE_TTY | 1U << VM_FILE_TTY_WATCH | 1U << VM_FILE_RING | \
 	    1U << VM_FILE_CRASH | 1U << VM_FILE_GDB | VMSPEC_STATE_KINDS)
 
+#define MIB ((uint64_t)1 << 20)
+
 /* A start under way: where its error goes. */
 struct vmstart {
 	struct parent *parent;
@@ -155,17 +157,35 @@ vmstart_disk(struct vmstart *st, unsigned int index)
 	return VM_ERROR_OK;
 }
 
-/* Locks the disks for as long as the VM has them.  Those of one that arrives
- * may be its sender's for now: its process asks for them again. */
+/* Its process may be sent with what they hold, and bounds itself by that. */
+static void
+vmstart_disks_size(struct vmspec *s)
+{
+	uint64_t mib = 0;
+	struct image image;
+
+	for (unsigned int i = 0; i < s->start.disks; i++)
+		if (image_open_raw(
+			&image, vmspec_get(s, VM_FILE_DISK, i), true) == 0)
+			mib += (image.size + MIB - 1) / MIB;
+	s->start.disks_mib = mib < UINT32_MAX ? (uint32_t)mib : UINT32_MAX;
+}
+
+/*
+ * Locks the disks for as long as the VM has them.  Those of one that arrives
+ * may be its sender's for now, and its process asks for them again; but not
+ * those that are written to before.
+ */
 static enum vm_error
 vmstart_lock(struct vmstart *st)
 {
 	struct vment_move *move = &st->v->move;
+	const struct msg_vm_start *m = &st->spec->start;
 	uint32_t index;
 
 	if (vmdisks_lock(st->spec, &move->busy, &index) == VM_ERROR_OK)
 		return VM_ERROR_OK;
-	move->unlocked = vmreceive_is(&st->spec->start);
+	move->unlocked = vmreceive_is(m) && (m->receive & RECEIVE_DISKS) == 0;
 	return move->unlocked ? VM_ERROR_OK
 			      : vmstart_file_error(st, VM_FILE_DISK, index,
 				    VM_ERROR_FILE_BUSY, 0);
@@ -205,6 +225,7 @@ vmstart_files(struct vmstart *st)
 	for (unsigned int i = 0; i < st->spec->start.disks; i++)
 		if ((error = vmstart_disk(st, i)) != VM_ERROR_OK)
 			return error;
+	vmstart_disks_size(st->spec);
 	return vmstart_lock(st);
 }
 
@@ -526,5 +547,6 @@ vmstart_again(struct parent *p, struct vment *v)
 		log_warnx("vm", "%s (vm %u): no dump of its next crash: %s %s",
 		    v->name, v->id, v->run->path[VM_FILE_CRASH][0],
 		    vm_error_text(error));
+	vmstart_disks_size(v->run);
 	return vmspec_send(v->run, parent_link(p, PROC_VMM), v->id, VMM_KINDS);
 }

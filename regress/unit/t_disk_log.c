@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The log of what a blk device writes to its disk: which requests are in it,
+ * and logs that are not to be trusted.
+ */
+#include <sys/mman.h>
+
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "dev/blk.h"
+#include "dev/rng.h"
+#include "driver.h"
+
+#define PAGE 4096U
+#define PAGES (DRIVER_MEMORY / PAGE)
+/* Page n of those free for tests. */
+#define AT(n) (DRIVER_DATA + PAGE * (n))
+
+static struct loop *loop;
+static struct blk *blk;
+static struct image image;
+
+static void
+on_gone(void *arg)
+{
+	(void)arg;
+}
+
+/* A memfd of words with seals; -1 when there is none. */
+static int
+log_fd(size_t words, int seals)
+{
+	int fd = memfd_create("log", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd == -1 || ftruncate(fd, (off_t)(words * 8)) == -1 ||
+	    fcntl(fd, F_ADD_SEALS, seals) == -1)
+		return -1;
+	return fd;
+}
+
+static void
+blk_end(void)
+{
+	blk_free(blk);
+	loop_free(loop);
+	close(image.fd);
+	driver_close();
+}
+
+#define HEADER_AT AT(100)
+#define STATUS_PAGE 101
+
+/* A request with two buffers of data at pages 0 and 10; its status. */
+static unsigned int
+ask_blk(uint32_t type, uint64_t sector, uint32_t len0, uint32_t len1)
+{
+	const struct virtio_blk_outhdr h = { .type = type, .sector = sector };
+	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
+	const struct driver_buffer b[4] = { { HEADER_AT, sizeof(h), false },
+		{ AT(0), len0, in }, { AT(10), len1, in },
+		{ AT(STATUS_PAGE), 1, true } };
+	uint32_t len;
+
+	memcpy(drv.mem + HEADER_AT, &h, sizeof(h));
+	drv.mem[AT(STATUS_PAGE)] = 0xee;
+	driver_add(0, b, 4);
+	driver_kick(0);
+	CHECK(driver_wait(loop, 0, &len) != -1);
+	driver_pump(loop);
+	return drv.mem[AT(STATUS_PAGE)];
+}
+
+#define CHUNKS 70 /* more than a word; the disk has one */
+
+static uint64_t *chunks;
+
+/* That of memory, which answers for both. */
+static bool
+log_on(void)
+{
+	const struct msg_dev_log m = { .pages = PAGES };
+	unsigned int answers = drv.logging;
+
+	msg_send(&drv.link, MSG_DEV_LOG, 0, log_fd(PAGES / 64, F_SEAL_SHRINK),
+	    &m, sizeof(m), NULL, 0);
+	driver_pump(loop);
+	return drv.logging == answers + 1;
+}
+
+static bool
+disk_log_on(void)
+{
+	const struct msg_dev_disk_log m = { .chunks = CHUNKS };
+	int fd = log_fd(2, F_SEAL_SHRINK);
+
+	if (fd == -1)
+		return false;
+	chunks = mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	msg_send(&drv.link, MSG_DEV_DISK_LOG, 0, fd, &m, sizeof(m), NULL, 0);
+	return chunks != MAP_FAILED && log_on();
+}
+
+/* Forgets them. */
+static uint64_t
+written(void)
+{
+	uint64_t bits_now = chunks[0];
+
+	CHECK_EQ(chunks[1], 0);
+	chunks[0] = 0;
+	return bits_now;
+}
+
+static void
+disk_notes(void)
+{
+	const unsigned int mib = (1 << 20) / 512;
+
+	REQUIRE(disk_log_on());
+	CHECK_EQ(ask_blk(VIRTIO_BLK_T_IN, 0, PAGE, PAGE), 0);
+	CHECK_EQ(ask_blk(VIRTIO_BLK_T_FLUSH, 0, 1, 1), 0);
+	CHECK_EQ(written(), 0);
+	CHECK_EQ(ask_blk(VIRTIO_BLK_T_OUT, 0, PAGE, PAGE), 0);
+	CHECK_EQ(written(), 1);
+	CHECK_EQ(ask_blk(VIRTIO_BLK_T_OUT, 2 * mib, PAGE, PAGE), 0);
+	CHECK_EQ(written(), 4);
+	CHECK_EQ(ask_blk(VIRTIO_BLK_T_OUT, 2 * mib - 8, PAGE, PAGE), 0);
+	CHECK_EQ(written(), 6);
+	/* Refused, so nothing was written. */
+	CHECK_EQ(ask_blk(VIRTIO_BLK_T_OUT, 4 * mib, PAGE, PAGE), 1);
+	CHECK_EQ(written(), 0);
+	driver_send(MSG_DEV_LOG_END);
+	driver_pump(loop);
+	CHECK_EQ(ask_blk(VIRTIO_BLK_T_OUT, 0, PAGE, PAGE), 0);
+	CHECK_EQ(written(), 0);
+	CHECK(!drv.gone);
+	munmap(chunks, 16);
+}
+
+static bool
+large_disk(struct blk_io *(*engine)(int, unsigned int, struct loop *,
+    void (*)(void *, struct blk_io_request *), void *))
+{
+	struct msg_device_start start = { .kind = DEVICE_BLK };
+	int fd = memfd_create("disk", MFD_CLOEXEC), link;
+
+	if (fd == -1 || ftruncate(fd, 4 << 20) == -1 ||
+	    image_open_raw(&image, fd, false) == -1 ||
+	    (loop = loop_new(NULL)) == NULL ||
+	    (blk = blk_new(&image, loop, engine)) == NULL ||
+	    (link = driver_open()) == -1 ||
+	    blk_start(blk, link, &start, on_gone, NULL) == -1)
+		return false;
+	driver_start(loop, 0, 64);
+	return drv.hello;
+}
+
+static void
+disk_requests(void)
+{
+	REQUIRE(large_disk(NULL));
+	disk_notes();
+	blk_end();
+	REQUIRE(large_disk(blk_io_new_threads));
+	disk_notes();
+	blk_end();
+}
+
+/* The segment of a DISCARD or WRITE_ZEROES is one buffer. */
+static void
+ask_zeroes(uint32_t type, uint64_t sector, uint32_t sectors)
+{
+	const struct virtio_blk_outhdr h = { .type = type };
+	const struct virtio_blk_discard_write_zeroes seg = { .sector = sector,
+		.num_sectors = sectors };
+	const struct driver_buffer b[3] = { { HEADER_AT, sizeof(h), false },
+		{ AT(0), sizeof(seg), false }, { AT(STATUS_PAGE), 1, true } };
+	uint32_t len;
+
+	memcpy(drv.mem + HEADER_AT, &h, sizeof(h));
+	memcpy(drv.mem + AT(0), &seg, sizeof(seg));
+	driver_add(0, b, 3);
+	driver_kick(0);
+	CHECK(driver_wait(loop, 0, &len) != -1);
+	driver_pump(loop);
+}
+
+/* Whether the file can do that or not. */
+static void
+disk_zeroes(void)
+{
+	const unsigned int mib = (1 << 20) / 512;
+
+	REQUIRE(large_disk(NULL));
+	REQUIRE(disk_log_on());
+	ask_zeroes(VIRTIO_BLK_T_DISCARD, 0, 2 * mib);
+	CHECK_EQ(written(), 3);
+	ask_zeroes(VIRTIO_BLK_T_WRITE_ZEROES, mib, 2 * mib + 1);
+	CHECK_EQ(written(), 14);
+	munmap(chunks, 16);
+	blk_end();
+}
+
+static struct rng rng;
+
+static bool
+rng_begin(void)
+{
+	struct msg_device_start start = { .kind = DEVICE_RNG };
+	int link = driver_open();
+
+	if (link == -1 || (loop = loop_new(NULL)) == NULL ||
+	    rng_init(&rng, loop, link, &start, on_gone, NULL) == -1)
+		return false;
+	driver_start(loop, 0, 64);
+	return drv.hello;
+}
+
+static void
+rng_end(void)
+{
+	rng_fini(&rng);
+	loop_free(loop);
+	driver_close();
+}
+
+/* One that takes as much room as it says, of a kind that has no disk. */
+static void
+bad_disk_logs(void)
+{
+	static const struct {
+		size_t words;
+		uint64_t chunks;
+		int seals;
+	} logs[] = { { 2, 129, F_SEAL_SHRINK }, { 2, 0, F_SEAL_SHRINK },
+		{ 2, UINT64_MAX, F_SEAL_SHRINK }, { 0, 1, F_SEAL_SHRINK },
+		{ 2, 128, F_SEAL_GROW } };
+
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		const struct msg_dev_disk_log m = { .chunks = logs[i].chunks };
+
+		REQUIRE(large_disk(NULL));
+		msg_send(&drv.link, MSG_DEV_DISK_LOG, 0,
+		    log_fd(logs[i].words, logs[i].seals), &m, sizeof(m), NULL,
+		    0);
+		driver_pump(loop);
+		CHECK(drv.gone);
+		blk_end();
+	}
+	REQUIRE(rng_begin());
+	REQUIRE(!disk_log_on());
+	CHECK(drv.gone);
+	rng_end();
+}
+
+int
+main(void)
+{
+	TEST(disk_requests);
+	TEST(disk_zeroes);
+	TEST(bad_disk_logs);
+	return CHECK_EXIT();
+}
