@@ -94,7 +94,7 @@ $(O)/regress/lib/badvmd: regress/lib/badvmd.c $(O)/vmd/main.o $(LIBS)
 	    $(O)/vmd/main.o $(VMD_LINK)
 
 # What wrote the streams in regress/state.
-$(O)/regress/state/golden: regress/state/golden.c $(LIBS)
+$(O)/regress/state/%: regress/state/%.c $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@ $< $(VMD_LINK)
 

@@ -242,8 +242,8 @@ receive_make(struct receive *r, const struct state_file *f, const char *path)
 }
 
 /*
- * A disk that becomes what the stream has of it.  Only where the user says is a
- * file made: else a stream could put anything anywhere.
+ * A disk that becomes what the stream has of it.  Only where the user says: else
+ * a stream could write over any file that its user may write to.
  */
 static int
 receive_filled(struct receive *r, const struct state_file *f, const char *path)
@@ -251,15 +251,18 @@ receive_filled(struct receive *r, const struct state_file *f, const char *path)
 	struct startfile *file = &r->files[r->nfiles];
 	int status;
 
-	if (path != NULL && access(path, F_OK) == -1 && errno == ENOENT)
+	if (path == NULL) {
+		warnx("disk %u: its content comes with the VM: name where that "
+		      "goes to with -d",
+		    f->index);
+		return -1;
+	}
+	if (access(path, F_OK) == -1 && errno == ENOENT)
 		status = receive_make(r, f, path);
 	else {
 		status = receive_open(r, f, VM_FILE_DISK, false, path);
 		if (status == 0)
 			status = newdisk_check(file->fd, file->path, f->size);
-		else if (path == NULL)
-			warnx("its content comes with the VM: name where that "
-			      "goes to with -d");
 	}
 	file->readonly = (f->flags & STATE_FILE_READONLY) != 0;
 	return status;

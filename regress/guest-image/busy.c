@@ -31,8 +31,9 @@
 #include "../lib/record.h"
 
 #define PAGE 4096
-#define STEP_NS 25000000L
-#define DIRTY_NS 10000000L
+/* An emulated host has to do more than wake them. */
+#define STEP_NS 50000000L
+#define DIRTY_NS 40000000L
 
 static uint64_t
 clock_ns(clockid_t clock)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Linux finds its generation ID, booted directly and by firmware.  Each start of
-# a VM has another one, and nobody is told of a copy that is none.
+# Linux finds its generation ID, booted directly and, but for CI, by firmware.
+# Each start of a VM has another one, and nobody is told of a copy that is none.
 . "$(dirname "$0")/lib.sh"
 boot=$kernels/std/vmlinux
 [ -e "$boot" ] || skip 'no standard kernel'
@@ -27,6 +27,11 @@ for name in direct again; do
 done
 expect 'there is an ID' grep -Eqv '^(0{32}|f{32}|)$' "$work/id.direct"
 expect 'each start has its own' refuse cmp "$work/id.direct" "$work/id.again"
+
+# The same by firmware takes an emulated host half a minute, which CI does not
+# have: where the ID is then, and that the tables say so, regress/unit/t_genid.c
+# and t_acpi.c look at.
+[ -z "${CI-}" ] || exit "$failed"
 
 # GRUB takes files by their sectors: menu, kernel, initrd.  Keys typed at
 # firmware are lost when the host is slow, so what it does is in the menu, and

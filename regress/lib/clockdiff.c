@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ASKED 20
+#define ASKED 10
 #define ANSWER_US 500000
 
 static int64_t

@@ -9,9 +9,10 @@
  * gap is the longest time in which nothing came back while something was due.
  * A byte that is wrong and a connection that ends are said at once.
  *
- * Usage: echoclient ADDRESS PORT RATE [FILE]   RATE in kB/s; status 0: all
- * right FILE    gets the bytes that have come back so far, as text, twice a
- * second
+ * Usage: echoclient ADDRESS PORT RATE [FILE]
+ *   RATE    in kB/s
+ *   FILE    gets "BYTES MS" as they are so far, some times a second
+ * Status 0: all is right.
  */
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -35,7 +36,10 @@
 #define CONNECT_MS 60000
 #define DRAIN_MS 20000
 #define SILENCE_MS 60000 /* then it is lost, whatever TCP thinks */
-#define TURN_MS 10
+#define REPORT_MS 200
+/* So often it sends: not at once what an answer gives room for, since an
+ * emulated host would do nothing else. */
+#define TURN_MS 40
 
 struct client {
 	int fd, file;
@@ -154,12 +158,13 @@ static void
 client_report(struct client *c)
 {
 	static double next;
-	char text[32];
+	char text[64];
 
 	if (c->file == -1 || now_ms() < next)
 		return;
-	next = now_ms() + 500;
-	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)c->back);
+	next = now_ms() + REPORT_MS;
+	snprintf(text, sizeof(text), "%llu %.0f\n", (unsigned long long)c->back,
+	    c->gap);
 	if (pwrite(c->file, text, strlen(text), 0) == -1)
 		err(2, "report");
 }
@@ -169,9 +174,13 @@ static void
 client_turn(struct client *c, uint64_t limit)
 {
 	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	static double next;
 
-	client_send(c, limit);
-	poll(&p, 1, TURN_MS);
+	if (now_ms() >= next) {
+		client_send(c, limit);
+		next = now_ms() + TURN_MS;
+	}
+	poll(&p, 1, (int)(next - now_ms()) + 1);
 	client_receive(c);
 	client_report(c);
 }

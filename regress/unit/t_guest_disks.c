@@ -220,6 +220,25 @@ once_when_it_goes_on(void)
 	end();
 }
 
+/* Another client's command that comes in between takes nothing away. */
+static void
+a_pause_in_between(void)
+{
+	const struct msg_vm_target t = { .id = 3 };
+	struct msg m = {
+		.type = MSG_VM_UNPAUSE, .payload = &t, .tail = "", .fd = -1
+	};
+
+	REQUIRE(begin());
+	guest_command(g, &m);
+	m.type = MSG_VM_PAUSE;
+	guest_command(g, &m);
+	disks(DISKS_LOCK);
+	CHECK_EQ(asked, 1);
+	CHECK(is_heard());
+	end();
+}
+
 static void
 while_it_is_received(void)
 {
@@ -287,6 +306,7 @@ main(void)
 	TEST(not_before);
 	TEST(as_long_as_it_has_none);
 	TEST(once_when_it_goes_on);
+	TEST(a_pause_in_between);
 	TEST(while_it_is_received);
 	TEST(one_at_a_time);
 	TEST(a_flood_ends_it);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,6 +138,27 @@ the_other_is_gone(void)
 	end();
 }
 
+/* Nobody waits for ever to be listened to. */
+static void
+the_other_does_not_read(void)
+{
+	static const char bytes[4096];
+	int flags;
+
+	begin();
+	flags = fcntl(sv[0], F_GETFL);
+	fcntl(sv[0], F_SETFL, flags | O_NONBLOCK);
+	while (write(sv[0], bytes, sizeof(bytes)) > 0)
+		continue;
+	CHECK_EQ(errno, EAGAIN);
+	fcntl(sv[0], F_SETFL, flags);
+	alarm(60);
+	CHECK_EQ(handover_say(sv[0], HANDOVER_RELEASED, 0), -1);
+	CHECK_EQ(errno, ETIMEDOUT);
+	alarm(0);
+	end();
+}
+
 static void
 stopped(void)
 {
@@ -161,6 +183,7 @@ main(void)
 	TEST(in_pieces);
 	TEST(anything_else);
 	TEST(the_other_is_gone);
+	TEST(the_other_does_not_read);
 	TEST(stopped);
 	return CHECK_EXIT();
 }

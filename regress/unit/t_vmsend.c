@@ -163,6 +163,21 @@ it_is_sent(void)
 	end();
 }
 
+/* A process that was to make a copy, and says that it is elsewhere. */
+static void
+a_copy_does_not_end_it(void)
+{
+	const struct msg_vm_exited exited = { .reason = END_SENT };
+
+	REQUIRE(begin());
+	v->def = vmspec_new();
+	send_to(7, SEND_COPY, pipe_end(true));
+	from_vm(MSG_VM_EXITED, &exited);
+	CHECK_EQ(control.results, 1);
+	CHECK_EQ(control.result.error, VM_ERROR_NOT_RUNNING);
+	end();
+}
+
 static void
 it_dies_meanwhile(void)
 {
@@ -312,6 +327,7 @@ main(void)
 	TEST(disks_to_read);
 	TEST(a_disk_without_a_name);
 	TEST(it_is_sent);
+	TEST(a_copy_does_not_end_it);
 	TEST(it_dies_meanwhile);
 	TEST(locks_are_given_up_and_taken);
 	TEST(all_or_none);

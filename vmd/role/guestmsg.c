@@ -26,7 +26,8 @@ void
 guest_command(struct guest *g, struct msg *m)
 {
 	g->states++;
-	g->disks.unpaused = m->type == MSG_VM_UNPAUSE;
+	if (m->type == MSG_VM_UNPAUSE)
+		g->disks.unpaused = true;
 	msg_forward(&g->vm->link, m, g->id);
 }
 

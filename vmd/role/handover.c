@@ -17,6 +17,8 @@
 #define WORD_AT 4U
 #define FLAGS_AT 8U
 #define CRC_AT 12U
+/* Who listens has read all that was said before: there is room at once. */
+#define SAY_MS 3000
 
 static void
 handover_encode(
@@ -43,25 +45,6 @@ handover_decode(const uint8_t frame[HANDOVER_FRAME], enum handover_word word,
 	return 0;
 }
 
-int
-handover_say(int fd, enum handover_word word, uint32_t flags)
-{
-	uint8_t frame[HANDOVER_FRAME];
-	size_t done = 0;
-	ssize_t n;
-
-	handover_encode(frame, word, flags);
-	while (done < sizeof(frame)) {
-		n = write(fd, frame + done, sizeof(frame) - done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 static int64_t
 handover_now_ms(void)
 {
@@ -71,11 +54,11 @@ handover_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* 0: there is something to read, or the end. */
+/* 0: there is something to read, or room to write, or the end. */
 static int
-handover_wait(int fd, int stop_fd, int64_t until)
+handover_wait(int fd, short events, int stop_fd, int64_t until)
 {
-	struct pollfd pfd[2] = { { .fd = fd, .events = POLLIN },
+	struct pollfd pfd[2] = { { .fd = fd, .events = events },
 		{ .fd = stop_fd, .events = POLLIN } };
 	int64_t left = -1;
 	int n;
@@ -99,6 +82,27 @@ handover_wait(int fd, int stop_fd, int64_t until)
 }
 
 int
+handover_say(int fd, enum handover_word word, uint32_t flags)
+{
+	int64_t until = handover_now_ms() + SAY_MS;
+	uint8_t frame[HANDOVER_FRAME];
+	size_t done = 0;
+	ssize_t n;
+
+	handover_encode(frame, word, flags);
+	while (done < sizeof(frame)) {
+		if (handover_wait(fd, POLLOUT, -1, until) == -1)
+			return -1;
+		n = write(fd, frame + done, sizeof(frame) - done);
+		if (n == -1 && errno != EINTR && errno != EAGAIN)
+			return -1;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+int
 handover_hear(
     int fd, int stop_fd, int ms, enum handover_word word, uint32_t *flags)
 {
@@ -108,7 +112,7 @@ handover_hear(
 	ssize_t n;
 
 	while (done < sizeof(frame)) {
-		if (handover_wait(fd, stop_fd, until) == -1)
+		if (handover_wait(fd, POLLIN, stop_fd, until) == -1)
 			return -1;
 		n = read(fd, frame + done, sizeof(frame) - done);
 		if (n == -1 && errno != EINTR && errno != EAGAIN)

@@ -44,7 +44,8 @@ enum handover_word { HANDOVER_WORDS(HANDOVER_ENUM) };
 #define HANDOVER_FRAME 16U
 #define HANDOVER_MAGIC 0x68444d56U
 
-/* Writes a frame to a blocking descriptor.  0 or -1 with errno. */
+/* Writes a frame, if the other side reads.  0 or -1 with errno, ETIMEDOUT if it
+ * does not. */
 int handover_say(int fd, enum handover_word, uint32_t flags);
 /*
  * Waits for that word, at most ms milliseconds (-1: for ever), unless stop_fd

@@ -96,6 +96,7 @@ receive_device_ready(struct receive *r)
 	if (!r->wants_stand || !board_is_ready(r->board))
 		return;
 	r->wants_stand = false;
+	r->devices(r->arg, false);
 	still_take(r->still, STILL_RECEIVE, receive_stands, r);
 }
 
@@ -103,6 +104,7 @@ static void
 receive_want_stand(struct receive *r)
 {
 	r->wants_stand = true;
+	r->devices(r->arg, true);
 	receive_device_ready(r);
 }
 

@@ -49,6 +49,8 @@ struct receive {
 	void (*done)(void *arg, bool paused, const char *text);
 	void (*failed)(
 	    void *arg, const struct msg_result *why, const char *detail);
+	/* The state is loaded, and devices are waited for; or not any more. */
+	void (*devices)(void *arg, bool waits);
 	/* Memory on demand cannot be had any more; any thread. */
 	void (*lost)(void *arg, int error, const char *why);
 	void *arg;
@@ -79,9 +81,9 @@ struct receive {
 
 /*
  * Begins, with what spec has of it (takes the descriptors); borrows the others.
- * done, failed, lost and arg are set by the caller before.  vCPU threads are
- * there, held.  The machine lock is held, and let go while an index of memory
- * on demand is made.  -1 with errno.
+ * done, failed, devices, lost and arg are set by the caller before.  vCPU
+ * threads are there, held.  The machine lock is held, and let go while an index
+ * of memory on demand is made.  -1 with errno.
  */
 int receive_begin(struct receive *, struct vmspec *);
 /* A device has said hello. */

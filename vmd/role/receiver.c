@@ -8,6 +8,7 @@
  * of this VM ends the receive.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -71,6 +72,15 @@ receiver_bad(struct receiver *t)
 /* --- where the state comes from --------------------------------------------
  */
 
+/* Whoever else has the descriptor may have made it one that does not wait. */
+static void
+receiver_wait(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	(void)poll(&pfd, 1, -1);
+}
+
 /* First what vmctl has read of it already, then the rest. */
 static ssize_t
 receiver_get(void *arg, struct iovec *iov, int count)
@@ -80,10 +90,12 @@ receiver_get(void *arg, struct iovec *iov, int count)
 
 	while (count > 0) {
 		n = readv(r->head_fd != -1 ? r->head_fd : r->fd, iov, count);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
+		if (n == -1 && errno == EAGAIN)
+			receiver_wait(r->fd);
+		else if (n == -1 && errno != EINTR)
 			return -1;
+		if (n == -1)
+			continue;
 		if (n == 0) {
 			if (r->head_fd == -1)
 				break;

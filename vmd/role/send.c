@@ -18,6 +18,7 @@
 #include "role/board.h"
 #include "role/child.h"
 #include "role/still.h"
+#include "role/vcpus.h"
 
 #define SEND_STACK (256U * 1024)
 
@@ -40,7 +41,8 @@ send_ask(struct send *s, enum send_want want)
 
 	pthread_mutex_lock(&s->lock);
 	s->want = want;
-	s->heard = s->answered = false;
+	s->wants = true;
+	s->answered = false;
 	send_ring(s->event_fd);
 	while (!s->answered)
 		pthread_cond_wait(&s->wake, &s->lock);
@@ -71,6 +73,15 @@ send_is_cancelled(struct send *s)
 }
 
 void
+send_throttle(struct send *s, unsigned int percent)
+{
+	pthread_mutex_lock(&s->lock);
+	if (!s->cancelled)
+		vcpus_throttle(s->vcpus, percent);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
 send_over(struct send *s, enum send_end end, int error, const char *detail)
 {
 	pthread_mutex_lock(&s->lock);
@@ -78,7 +89,7 @@ send_over(struct send *s, enum send_end end, int error, const char *detail)
 	s->end_errno = error;
 	strlcpy(s->detail, detail, sizeof(s->detail));
 	s->want = SEND_END;
-	s->heard = false;
+	s->wants = true;
 	pthread_mutex_unlock(&s->lock);
 	send_ring(s->event_fd);
 }
@@ -221,8 +232,7 @@ send_want_end(struct send *s)
 		log_info("send", "not sent: %s%s%s", s->detail,
 		    s->end_errno != 0 && s->detail[0] != '\0' ? ": " : "",
 		    s->end_errno != 0 ? strerror(s->end_errno) : "");
-	if (!left && !copy && !ends[end].stays)
-		s->over(s->arg, end);
+	s->over(s->arg, left || copy ? SEND_STAYS : end);
 }
 
 static void (*const wants[])(struct send *) = {
@@ -247,9 +257,10 @@ send_ready(void *arg, uint32_t events)
 	if (read(s->event_fd, &count, sizeof(count)) == -1)
 		return;
 	pthread_mutex_lock(&s->lock);
-	/* It may have rung for what it shows, and then for what it wants. */
-	want = s->heard ? SEND_NOTHING : s->want;
-	s->heard = true;
+	/* Once: what rang for the progress before it may be heard now, and what
+	 * rings for it then, while the parent has yet to answer. */
+	want = s->wants ? s->want : SEND_NOTHING;
+	s->wants = false;
 	show = s->progress_new;
 	progress = s->progress;
 	s->progress_new = false;
@@ -332,7 +343,7 @@ send_job(struct send *s, const struct msg_vm_send *m, int fd)
 	memcpy(s->job.disk_fd, s->disk_fd, sizeof(s->disk_fd));
 	memset(s->disk_fd, 0xff, sizeof(s->disk_fd)); /* all -1 */
 	s->want = SEND_NOTHING;
-	s->cancelled = s->progress_new = false;
+	s->wants = s->cancelled = s->progress_new = false;
 	s->detail[0] = '\0';
 	/* What rang for the last one. */
 	if (read(s->stop_fd, &count, sizeof(count)) == -1 && errno != EAGAIN)
@@ -388,6 +399,7 @@ send_cancel(struct send *s, uint32_t client, enum vm_error why)
 	answer_end(s->child, s->job.client, why, 0, "");
 	/* The thread may wait for a file that hangs; the guest does not. */
 	s->phase = SEND_LEFT;
+	vcpus_throttle(s->vcpus, 0);
 	still_drop(s->still, STILL_SEND);
 	if (stand)
 		send_answer(s, ECANCELED);

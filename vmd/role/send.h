@@ -69,7 +69,8 @@ struct send {
 	struct still *still;
 	/* Whether the VM must not be sent now, and why not. */
 	const char *(*refuses)(void *arg);
-	/* It has been sent: SEND_DONE but for a copy; or SEND_UNSURE. */
+	/* A send is over.  After that of a copy, or of one that nobody wants
+	 * any more, the VM stays. */
 	void (*over)(void *arg, enum send_end);
 	void *arg;
 	enum send_phase phase;
@@ -82,7 +83,7 @@ struct send {
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake;
 	enum send_want want;
-	bool heard; /* the main thread is at it */
+	bool wants; /* it has not been looked at yet */
 	bool answered;
 	int answer;
 	bool cancelled;
@@ -117,6 +118,9 @@ int send_ask(struct send *, enum send_want);
 void send_show(struct send *, const struct msg_send_progress *);
 /* Whether nobody wants it any more; also a reason to look at stop_fd. */
 bool send_is_cancelled(struct send *);
+/* Keeps the vCPUs so many percent of the time; not after a cancel, which has
+ * them run. */
+void send_throttle(struct send *, unsigned int percent);
 /* The last call: how it went, detail for the user (may be empty). */
 void send_over(struct send *, enum send_end, int error, const char *detail);
 

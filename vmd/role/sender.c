@@ -48,6 +48,8 @@
 #define LOCK_AGAIN_MS 100
 /* The receiver builds devices, and asks for locks. */
 #define HEAR_MS 60000
+/* So long a guest that would run stands because nobody takes its state. */
+#define STALL_MS 60000
 
 struct sender {
 	struct send *send;
@@ -65,7 +67,7 @@ struct sender {
 	struct msg_send_progress progress;
 	struct msg_vm_disks_done sent; /* the disks, as they are in the state */
 	bool is_file;
-	bool given; /* the receiver has been told GO */
+	int wait_ms; /* so long for the other end to take more; -1: for ever */
 	char detail[VMD_DETAIL_MAX];
 };
 
@@ -123,8 +125,12 @@ sender_wait(struct sender *t)
 	struct pollfd pfd[2] = { { .fd = t->job.fd, .events = POLLOUT },
 		{ .fd = t->send->stop_fd, .events = POLLIN } };
 
-	if (poll(pfd, 2, -1) == -1 && errno != EINTR)
+	int n = poll(pfd, 2, t->wait_ms);
+
+	if (n == -1 && errno != EINTR)
 		return -1;
+	if (n == 0)
+		return sender_why(t, ETIMEDOUT, "nobody takes the state");
 	if (pfd[1].revents == 0)
 		return 0;
 	errno = ECANCELED;
@@ -257,7 +263,7 @@ sender_throttle(struct sender *t, uint64_t left)
 		return;
 	percent = percent == 0 ? THROTTLE_FIRST : percent + THROTTLE_STEP;
 	t->progress.throttle = percent < THROTTLE_MAX ? percent : THROTTLE_MAX;
-	vcpus_throttle(t->send->vcpus, t->progress.throttle);
+	send_throttle(t->send, t->progress.throttle);
 }
 
 /* One round; whether the rest fits into the time that is allowed (1). */
@@ -335,6 +341,8 @@ sender_rest(struct sender *t, bool live)
 {
 	if (sender_want(t, SEND_STAND, "the VM does not stand still") == -1)
 		return -1;
+	if (live)
+		t->wait_ms = STALL_MS;
 	if ((live ? sendmem_collect(&t->mem) : sendmem_scan(&t->mem)) == -1)
 		return -1;
 	if (live)
@@ -348,6 +356,11 @@ sender_rest(struct sender *t, bool live)
 		t->machine, t->send->still->hold, t->send->paused) == -1 ||
 	    machine_state_write(t->machine, t->writer) == -1)
 		return sender_why(t, errno, machine_state_error(t->machine));
+	/* One that nobody wants any more may not have stood all the time. */
+	if (send_is_cancelled(t->send)) {
+		errno = ECANCELED;
+		return -1;
+	}
 	return state_write_end(t->writer);
 }
 
@@ -579,7 +592,7 @@ void *
 sender_thread(void *arg)
 {
 	struct send *send = arg;
-	struct sender t = { .send = send, .job = send->job };
+	struct sender t = { .send = send, .job = send->job, .wait_ms = -1 };
 	enum send_end end;
 	int error;
 

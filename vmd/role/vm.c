@@ -27,9 +27,6 @@
 #include "role/vmload.h"
 #include "vmm.h"
 
-/* Device processes come up in milliseconds. */
-#define DEVICES_UP_S 10
-
 void
 vm_exit(struct vm_role *r, enum vm_end reason, enum vm_error error,
     const char *detail)

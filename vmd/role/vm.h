@@ -27,6 +27,9 @@ struct vmspec;
 /* Where the process is; each message is right in some of them only. */
 enum vm_phase { VM_COLLECTING, VM_BUILDING, VM_RUNS, VM_PAUSING, VM_IS_PAUSED };
 
+/* Device processes come up in milliseconds. */
+#define DEVICES_UP_S 10
+
 struct vm_device {
 	enum device_kind kind;
 	unsigned int index;
@@ -49,6 +52,7 @@ struct vm_role {
 	bool stop_asked;
 	bool stop_later; /* once it is known whose the VM is */
 	bool doubt; /* it may run elsewhere: paused, without its disks' locks */
+	bool locking; /* the parent was asked for those locks */
 	bool debug_waits; /* the guest does not start without a debugger */
 	/* Links that arrived before the board was there. */
 	struct vm_device waiting[BOARD_DEVICES_MAX];

@@ -197,7 +197,7 @@ vmlife_vm_exited(void *arg, struct msg *m)
 	    e->error != VM_ERROR_OK && e->error != VM_ERROR_TIMEOUT
 		? e->error
 		: ends[e->reason].error);
-	v->move.sent = e->reason == END_SENT;
+	v->move.sent = e->reason == END_SENT && !v->move.copy;
 	/* The processes are gone, but the kernel may hold on to a disk for a
 	 * while after the end of a process that had it in an I/O ring. */
 	vmdisks_unlock(v->run);

@@ -95,6 +95,12 @@ vmmove_failed(void *arg, const struct msg_result *why, const char *detail)
 	vm_fail(arg, why, detail);
 }
 
+static void
+vmmove_devices(void *arg, bool waits)
+{
+	vm_limit(arg, waits ? DEVICES_UP_S : 0);
+}
+
 /* Any thread, without the lock: somebody waits for memory, and will for ever.
  */
 static void
@@ -142,6 +148,7 @@ vmmove_receive(struct vm_role *r)
 	receive->still = &r->still;
 	receive->done = vmmove_received;
 	receive->failed = vmmove_failed;
+	receive->devices = vmmove_devices;
 	receive->lost = vmmove_lost;
 	receive->arg = r;
 	/* It takes as long as the sender does; the client may end it. */

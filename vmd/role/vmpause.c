@@ -14,6 +14,7 @@
  * that does not even look is given the shorter time. */
 #define STOP_DEAF_S 3
 #define STOP_HEARD_S 120
+
 void
 vmpause_state(struct vm_role *r, enum vm_state state, enum vm_error error)
 {
@@ -79,12 +80,15 @@ vmpause_unpause(void *arg, struct msg *m)
 	(void)m;
 	if (r->phase != VM_IS_PAUSED)
 		vmpause_state(r, VM_RUNNING, VM_ERROR_NOT_PAUSED);
-	else if (r->doubt)
-		/* Only who has the disks may run. */
+	else if (!r->doubt)
+		vmpause_go_on(r);
+	else if (!r->locking) {
+		/* Only who has the disks may run; the answer is for all who
+		 * ask. */
+		r->locking = true;
 		child_send(&r->child, MSG_VM_DISKS, r->child.vm_id, -1, &lock,
 		    sizeof(lock), NULL, 0);
-	else
-		vmpause_go_on(r);
+	}
 }
 
 void
@@ -135,6 +139,7 @@ vmpause_keep(struct vm_role *r, bool doubt)
 void
 vmpause_locked(struct vm_role *r, enum vm_error error)
 {
+	r->locking = false;
 	if (!r->doubt || r->phase != VM_IS_PAUSED)
 		return;
 	if (error != VM_ERROR_OK) {
