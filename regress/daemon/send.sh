@@ -69,6 +69,44 @@ for to in A B A; do
 done
 expect 'its history is one' whole "$work/web.img"
 
+# memories: of what each daemon consists of beside its VMs, in kB.
+memories()
+{
+	for s in A B; do
+		for role in control priv vmm; do
+			memory "$(on $s role_pid $role)"
+		done
+		eval "memory \$pid_$s"
+	done | paste -s -d ' '
+}
+
+to_and_fro()
+{
+	n=0
+	while [ "$n" -lt "$1" ]; do
+		move web B && at B && move web A && at A || return 1
+		n=$((n + 1))
+	done
+}
+
+has_not_grown()
+{
+	printf '%s\n%s\n' "$1" "$2" | tee /dev/stderr | awk '
+	NR == 1 { split($0, was) }
+	NR == 2 { for (i = 1; i <= NF; i++) more += $i > was[i] + 64 }
+	END { exit NF != 8 || more > 0 }'
+}
+on_A=$(holdings) on_B=$(on B holdings)
+began=$(memories)
+expect 'to and fro, ten times' to_and_fro 10
+went web A
+same_as_before 'A holds what it held' "$on_A"
+expect 'so does B' on B wait_for 5 holds "$on_B"
+# A sanitizer keeps what is freed.
+grep -q __asan_init "$VMD" || expect 'no process of both has grown' \
+    has_not_grown "$began" "$(memories)"
+expect 'its history is one' whole "$work/web.img"
+
 expect 'it ends' ctl stop -fw web
 
 # --- options ---------------------------------------------------------------

@@ -433,10 +433,8 @@ sender_lock(struct sender *t)
 	return error;
 }
 
-/*
- * The receiver has not said that it holds the disks.  That word may have been
- * lost: then the receiver runs the VM if the locks are the same on both sides,
- * which are busy, and the guest's writes are seen here.
+/* The receiver has not said that it holds the disks, or that word was lost:
+ * then it runs the VM, if busy locks and the guest's writes are seen here, too.
  */
 static enum send_end
 sender_take_back(struct sender *t)
@@ -448,12 +446,10 @@ sender_take_back(struct sender *t)
 	lock = sender_lock(t);
 	if (sender_is_past(t) && lock == EWOULDBLOCK)
 		return SEND_DONE;
-	if (sender_is_past(t)) {
-		sender_why(t, error, "another has written to its disks");
-		return SEND_UNSURE;
-	}
-	sender_why(t, error, "the receiver has not taken it");
-	return lock == 0 ? SEND_STAYS : SEND_UNSURE;
+	sender_why(t, error,
+	    sender_is_past(t) ? "another has written to its disks"
+			      : "the receiver has not taken it");
+	return lock == 0 && !sender_is_past(t) ? SEND_STAYS : SEND_UNSURE;
 }
 
 /* It has been given up; whether it arrived is seen by the locks, if they are
