@@ -36,8 +36,9 @@ static const struct leaf_row {
 	uint32_t eax, ebx, ecx, edx;
 } leaves[] = {
 	{ 0x0, 0, 0, 0, 0 }, /* see cut_leaf() */
-	/* Hypervisor; FPU to CMOV, PAT, PSE36, CLFLUSH, MMX to SSE2. */
-	{ 0x1, ~0U, ~0U, 0x80000000U, 0x0783fbffU },
+	/* Hypervisor; FPU, PSE to PAE, CX8, APIC, SEP to PGE, CMOV, PAT,
+	 * CLFLUSH, MMX to SSE2: not even VME is everywhere. */
+	{ 0x1, ~0U, ~0U, 0x80000000U, 0x0789bb79U },
 	{ 0x80000000U, 0, 0, 0, 0 },
 	{ 0x80000001U, ~0U, 0, 0, 0x20100800U }, /* SYSCALL, NX, long mode */
 	{ 0x80000008U, 0, 0, 0, 0 },
