@@ -426,9 +426,8 @@ receiver_disks_fit(struct receiver *t)
 	for (uint32_t i = 0; i < t->ndisks; i++) {
 		if (t->disk[i].size != d->disk[i].size)
 			return receiver_disk_error(t, VM_ERROR_DISK_SIZE, i);
-		if (!any && t->disk[i].generation != 0 &&
-		    d->disk[i].generation != 0 &&
-		    t->disk[i].generation != d->disk[i].generation)
+		/* None of both is known: block devices. */
+		if (!any && t->disk[i].generation != d->disk[i].generation)
 			return receiver_disk_error(t, VM_ERROR_DISK_CHANGED, i);
 	}
 	return 0;
