@@ -242,8 +242,8 @@ receive_make(struct receive *r, const struct state_file *f, const char *path)
 }
 
 /*
- * A disk that becomes what the stream has of it.  Only where the user says: else
- * a stream could write over any file that its user may write to.
+ * A disk that becomes what the stream has of it.  Only where the user says:
+ * else a stream could write over any file that its user may write to.
  */
 static int
 receive_filled(struct receive *r, const struct state_file *f, const char *path)
