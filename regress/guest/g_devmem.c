@@ -182,7 +182,7 @@ test_memflags(void)
 	CHECK_EQ(vm_get_memflags(g.vm), 0);
 	CHECK_EQ(has_flag(ram, " dd"), 1);
 	CHECK_EQ(has_flag(ram, " lo"), 0);
-	CHECK(vm_set_memflags(g.vm, 4) == -1 && errno == EINVAL);
+	CHECK(vm_set_memflags(g.vm, 8) == -1 && errno == EINVAL);
 	REQUIRE(vm_set_memflags(g.vm, VM_MEM_F_INCORE | VM_MEM_F_WIRED) == 0);
 	CHECK_EQ(vm_get_memflags(g.vm), VM_MEM_F_INCORE | VM_MEM_F_WIRED);
 	CHECK_EQ(has_flag(ram, " dd"), 0);

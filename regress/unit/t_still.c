@@ -105,7 +105,10 @@ static bool
 begin(void)
 {
 	static const struct boot_cpu cpu = { .mode = BOOT_RESET };
+	static struct watches *watches; /* one for all: a VM's never ends */
 
+	if (watches == NULL)
+		watches = watches_new(&board.lock);
 	memset(&board, 0, sizeof(board));
 	memset(told, 0, sizeof(told));
 	if (!setup())
@@ -119,7 +122,7 @@ begin(void)
 	    virtio_new(pci, virtio_class_get(DEVICE_RNG), 1, &memory, &events);
 	board.devices = 3;
 	pthread_mutex_init(&board.lock, NULL);
-	board.watches = watches_new(&board.lock);
+	board.watches = watches;
 	board.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	board.vm = fake_vm_make(&fake_vm_backend, 1, 0);
 	if (board.vm == NULL || board.device[0] == NULL ||
