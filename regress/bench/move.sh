@@ -58,7 +58,7 @@ peer_send()
 # warms up.
 row_send()
 {
-	pairs=7
+	pairs=12
 	assemble busy || return
 	vmd_start </dev/null
 	: >"$work/pairs"
