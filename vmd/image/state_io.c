@@ -10,9 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Takes len bytes off the front of the parts. */
-static void
-advance(struct iovec **iov, int *count, size_t len)
+void
+state_io_advance(struct iovec **iov, int *count, size_t len)
 {
 	while (*count > 0 && len >= (*iov)->iov_len) {
 		len -= (*iov)->iov_len;
@@ -31,14 +30,14 @@ state_put_fd(void *arg, struct iovec *iov, int count)
 	const int *fd = arg;
 	ssize_t n;
 
-	advance(&iov, &count, 0);
+	state_io_advance(&iov, &count, 0);
 	while (count > 0) {
 		n = writev(*fd, iov, count);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
 			return -1;
-		advance(&iov, &count, (size_t)n);
+		state_io_advance(&iov, &count, (size_t)n);
 	}
 	return 0;
 }
@@ -50,7 +49,7 @@ state_get_fd(void *arg, struct iovec *iov, int count)
 	size_t done = 0;
 	ssize_t n;
 
-	advance(&iov, &count, 0);
+	state_io_advance(&iov, &count, 0);
 	while (count > 0) {
 		n = readv(*fd, iov, count);
 		if (n == -1 && errno == EINTR)
@@ -60,7 +59,7 @@ state_get_fd(void *arg, struct iovec *iov, int count)
 		if (n == 0)
 			break;
 		done += (size_t)n;
-		advance(&iov, &count, (size_t)n);
+		state_io_advance(&iov, &count, (size_t)n);
 	}
 	return (ssize_t)done;
 }
@@ -118,7 +117,7 @@ state_get_source(void *arg, struct iovec *iov, int count)
 	size_t done = 0;
 	ssize_t n;
 
-	advance(&iov, &count, 0);
+	state_io_advance(&iov, &count, 0);
 	while (count > 0) {
 		n = iov->iov_len < sizeof(s->window)
 		    ? source_near(s, iov)
@@ -131,7 +130,7 @@ state_get_source(void *arg, struct iovec *iov, int count)
 			break;
 		done += (size_t)n;
 		s->at += (uint64_t)n;
-		advance(&iov, &count, (size_t)n);
+		state_io_advance(&iov, &count, (size_t)n);
 	}
 	return (ssize_t)done;
 }

@@ -88,6 +88,7 @@ receiver_get(void *arg, struct iovec *iov, int count)
 	struct receive *r = arg;
 	ssize_t total = 0, n;
 
+	state_io_advance(&iov, &count, 0);
 	while (count > 0) {
 		n = readv(r->head_fd != -1 ? r->head_fd : r->fd, iov, count);
 		if (n == -1 && errno == EAGAIN)
@@ -104,15 +105,7 @@ receiver_get(void *arg, struct iovec *iov, int count)
 			continue;
 		}
 		total += n;
-		while (count > 0 && (size_t)n >= iov->iov_len) {
-			n -= (ssize_t)iov->iov_len;
-			iov++;
-			count--;
-		}
-		if (count > 0) {
-			iov->iov_base = (char *)iov->iov_base + n;
-			iov->iov_len -= (size_t)n;
-		}
+		state_io_advance(&iov, &count, (size_t)n);
 	}
 	return total;
 }

@@ -63,7 +63,6 @@ struct sender {
 	uint64_t began_bytes;
 	uint64_t bytes; /* that have left */
 	int64_t shown_ms;
-	uint64_t left; /* pages, of the last round's end */
 	struct msg_send_progress progress;
 	struct msg_vm_disks_done sent; /* the disks, as they are in the state */
 	bool is_file;
@@ -143,6 +142,7 @@ sender_put(void *arg, struct iovec *iov, int count)
 	struct sender *t = arg;
 	ssize_t n;
 
+	state_io_advance(&iov, &count, 0);
 	while (count > 0) {
 		n = writev(t->job.fd, iov, count);
 		if (n == -1 && errno == EAGAIN) {
@@ -155,15 +155,7 @@ sender_put(void *arg, struct iovec *iov, int count)
 		if (n <= 0)
 			continue;
 		t->bytes += (uint64_t)n;
-		while (count > 0 && (size_t)n >= iov->iov_len) {
-			n -= (ssize_t)iov->iov_len;
-			iov++;
-			count--;
-		}
-		if (count > 0) {
-			iov->iov_base = (char *)iov->iov_base + n;
-			iov->iov_len -= (size_t)n;
-		}
+		state_io_advance(&iov, &count, (size_t)n);
 	}
 	return 0;
 }
