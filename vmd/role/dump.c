@@ -29,10 +29,10 @@
 #include "role/board.h"
 #include "role/child.h"
 #include "role/hold.h"
+#include "role/thread.h"
 #include "vmm.h"
 #include "vmm_dump.h"
 
-#define DUMP_STACK (256U * 1024)
 /* So often a client hears how far its dump is. */
 #define DUMP_REPORT_MS 250
 /* What a dump has beyond the guest's RAM: ROMs, registers, the guest's note. */
@@ -167,23 +167,6 @@ dump_thread(void *arg)
 		dump_ring(d);
 	}
 	return NULL;
-}
-
-static int
-dump_thread_start(struct dump *d)
-{
-	pthread_attr_t attr;
-	int error;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, DUMP_STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&d->thread, &attr, dump_thread, d);
-	pthread_attr_destroy(&attr);
-	if (error == 0)
-		pthread_setname_np(d->thread, "dump");
-	errno = error;
-	return error == 0 ? 0 : -1;
 }
 
 /* --- one dump --------------------------------------------------------------
@@ -457,5 +440,5 @@ dump_init(struct dump *d, struct child *child, struct board *board,
 	    watch_add(board->watches, d->event_fd, EPOLLIN, dump_ready, d) ==
 		NULL)
 		return -1;
-	return dump_thread_start(d);
+	return thread_begin("dump", dump_thread, d);
 }

@@ -45,7 +45,6 @@ struct dump {
 	void *note; /* owned: the guest's VMCOREINFO; NULL: none */
 	size_t note_len;
 	int event_fd; /* the thread has got further */
-	pthread_t thread;
 
 	pthread_mutex_t lock; /* of what follows, with the thread */
 	pthread_cond_t wake;

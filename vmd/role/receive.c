@@ -23,8 +23,7 @@
 #include "role/lazy.h"
 #include "role/machine_state.h"
 #include "role/still.h"
-
-#define RECEIVE_STACK (256U * 1024)
+#include "role/thread.h"
 
 /* --- the thread's calls ----------------------------------------------------
  */
@@ -219,24 +218,6 @@ receive_ready(void *arg, uint32_t events)
 /* --- beginning -------------------------------------------------------------
  */
 
-static int
-receive_thread_start(struct receive *r)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int error;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, RECEIVE_STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&thread, &attr, receiver_thread, r);
-	pthread_attr_destroy(&attr);
-	if (error == 0)
-		pthread_setname_np(thread, "receive");
-	errno = error;
-	return error == 0 ? 0 : -1;
-}
-
 /* No device may be heard of before it is known where memory comes from. */
 static void
 receive_wait_index(struct receive *r)
@@ -280,7 +261,7 @@ receive_begin(struct receive *r, struct vmspec *spec)
 	    watch_add(r->board->watches, r->event_fd, EPOLLIN, receive_ready,
 		r) == NULL)
 		return -1;
-	if (receive_thread_start(r) == -1)
+	if (thread_begin("receive", receiver_thread, r) == -1)
 		return -1;
 	if ((r->start.receive & RECEIVE_LAZY) != 0)
 		receive_wait_index(r);

@@ -18,9 +18,8 @@
 #include "role/board.h"
 #include "role/child.h"
 #include "role/still.h"
+#include "role/thread.h"
 #include "role/vcpus.h"
-
-#define SEND_STACK (256U * 1024)
 
 /* --- the thread's calls ----------------------------------------------------
  */
@@ -276,23 +275,6 @@ send_ready(void *arg, uint32_t events)
 /* --- what others ask -------------------------------------------------------
  */
 
-static int
-send_thread_start(struct send *s)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int error;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, SEND_STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&thread, &attr, sender_thread, s);
-	pthread_attr_destroy(&attr);
-	if (error == 0)
-		pthread_setname_np(thread, "send");
-	return error;
-}
-
 static void
 send_close_disks(int fd[VMD_DISKS_MAX])
 {
@@ -373,8 +355,9 @@ send_begin(struct send *s, struct msg *m)
 	}
 	send_job(s, send, m->fd);
 	m->fd = -1;
-	if ((error = send_thread_start(s)) == 0)
+	if (thread_begin("send", sender_thread, s) == 0)
 		return;
+	error = errno;
 	s->phase = SEND_NONE;
 	closer_close(s->job.fd);
 	closer_close(s->job.config_fd);
