@@ -28,6 +28,7 @@ quiet()
 # ours_send FROM TO: microseconds until TO runs.
 ours_send()
 {
+	"$bench/bench_warm" 1280
 	# shellcheck disable=SC2016  # the inner shell's
 	took=$(quiet timeout 60 "$tools/timerun" \
 	    sh -c '"$0" send "$1" | "$0" receive "$2"' "$VMCTL" "$1" "$2") &&
@@ -50,6 +51,7 @@ qemu_start()
 peer_send()
 {
 	qemu_start "$1" -serial null -incoming "unix:$work/mig.$1"
+	"$bench/bench_warm" 1280
 	quiet "$bench/bench_migrate" "$work/qmp.$(($1 - 1))" "$work/qmp.$1" \
 	    "unix:$work/mig.$1" 300
 }

@@ -75,10 +75,10 @@ place(void *arg, uint64_t gpa, uint32_t pages)
 }
 
 static int
-backing(void *arg, uint64_t gpa, uint64_t *offset)
+backing(void *arg, const struct state_memory *m, uint64_t *offset)
 {
 	(void)arg;
-	*offset = gpa % GUEST;
+	*offset = m->gpa % GUEST;
 	return guest_fd;
 }
 

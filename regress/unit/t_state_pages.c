@@ -73,10 +73,10 @@ keep_error(struct state_reader *r, int n)
 }
 
 static int
-backing(void *arg, uint64_t gpa, uint64_t *offset)
+backing(void *arg, const struct state_memory *m, uint64_t *offset)
 {
 	(void)arg;
-	*offset = gpa - SAMPLE_GPA;
+	*offset = m->gpa - SAMPLE_GPA;
 	return memory_fd;
 }
 

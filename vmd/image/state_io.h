@@ -19,6 +19,9 @@
 #define STATE_IO_PARTS (STATE_SECTION_PAGES + 2)
 /* Writes all of the parts and may change iov.  0, or -1 with errno. */
 typedef int state_put_fn(void *arg, struct iovec *iov, int count);
+/* Takes whole pages for good, after what was put before.  0, or -1 with errno.
+ */
+typedef int state_give_fn(void *arg, void *pages, size_t len);
 /* Takes len bytes, which have been dealt with, off the front of the parts, and
  * with them parts that are empty. */
 void state_io_advance(struct iovec **iov, int *count, size_t len);

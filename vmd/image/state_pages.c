@@ -274,7 +274,7 @@ pages_place(struct state_reader *r, uint32_t crc)
 	if (host == NULL)
 		return state_reader_bad(r, "memory that the VM does not have");
 	if (p->backing != NULL)
-		fd = p->backing(p->arg, m->gpa, &at);
+		fd = p->backing(p->arg, m, &at);
 	if ((fd == -1 ? place_mapped(r, host, crc)
 		      : place_backed(r, fd, at, crc)) == -1)
 		return -1;

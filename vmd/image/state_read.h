@@ -56,9 +56,11 @@ typedef uint8_t *state_place_fn(void *arg, uint64_t gpa, uint32_t pages);
 int state_reader_place(
     struct state_reader *, state_place_fn *place, void *arg, uint64_t fresh);
 
-/* Of which file that piece is a mapping, shared, and from where in it on: the
- * descriptor (borrowed), or -1. */
-typedef int state_backing_fn(void *arg, uint64_t gpa, uint64_t *offset);
+/* Of which file the pages of that section (borrowed; its data is not there yet)
+ * are a mapping, shared, and from where in it on: the descriptor (borrowed), or
+ * -1: they are read into the mapping. */
+typedef int state_backing_fn(
+    void *arg, const struct state_memory *, uint64_t *offset);
 /*
  * Pages are written to that file, which takes half the time that their faults
  * would, had they been read into a mapping that nobody touched before; they go

@@ -4,8 +4,9 @@
  *
  * Memory of a guest that runs is copied into a buffer of one section before it
  * is summed: what is sent must be what the sum is of.  Memory that is still
- * goes out from where it lies.  Where threads pack, some sections are begun
- * before the first of them leaves; they leave in the order of their pages.
+ * goes out from where it lies, but where copies can be given away.  Where
+ * threads pack, some sections are begun before the first of them leaves; they
+ * leave in the order of their pages.
  */
 #include "image/state_write.h"
 
@@ -18,6 +19,7 @@
 #include "image/state_crc.h"
 #include "image/state_head.h"
 #include "image/state_memory.h"
+#include "image/state_pipe.h"
 #include "image/state_scan.h"
 #include "image/state_wire.h"
 #include "image/state_workers.h"
@@ -29,7 +31,7 @@
 struct slot {
 	struct state_memory m;
 	const uint8_t *host; /* borrowed: where m.gpa is mapped */
-	uint8_t *data; /* owned: DATA bytes */
+	uint8_t *data; /* owned: DATA bytes; or borrowed from the gift */
 	uint8_t *packed; /* owned: likewise; NULL without packer */
 	size_t len; /* of data */
 	bool in_place; /* pages leave from where they lie */
@@ -42,6 +44,8 @@ struct state_writer {
 	state_put_fn *put;
 	void *arg;
 	struct state_packer *packer; /* borrowed; NULL: raw */
+	state_give_fn *give; /* NULL: all is put */
+	struct state_gift gift;
 	SHA2_CTX sha;
 	uint64_t number; /* of the next section */
 	struct state_written written;
@@ -92,11 +96,26 @@ state_writer_free(struct state_writer *w)
 	     slot++) {
 		if (slot->packing)
 			state_pack_cancel(w->packer, &slot->job);
-		free(slot->data);
+		if (w->give == NULL)
+			free(slot->data);
 		free(slot->packed);
 	}
 	free(w->slot);
+	state_gift_fini(&w->gift);
 	free(w);
+}
+
+int
+state_writer_give(struct state_writer *w, state_give_fn *give)
+{
+	if (w->packer != NULL || w->give != NULL)
+		return 0;
+	if (state_gift_init(&w->gift) == -1)
+		return -1;
+	free(w->slot[0].data);
+	w->slot[0].data = NULL;
+	w->give = give;
+	return 0;
 }
 
 void
@@ -129,6 +148,17 @@ writer_put(struct state_writer *w, struct iovec *iov, int count)
 	return 0;
 }
 
+/* Gives away what is in the gift's pages. */
+static int
+writer_give(struct state_writer *w, uint8_t *pages, size_t len)
+{
+	state_gift_give(&w->gift, len);
+	if (w->give(w->arg, pages, len) == -1)
+		return failed(w, errno);
+	w->written.bytes += len;
+	return 0;
+}
+
 int
 state_write_begin(struct state_writer *w)
 {
@@ -143,11 +173,12 @@ state_write_begin(struct state_writer *w)
 }
 
 /* A section whose payload is iov[1] up to iov[count - 1]; iov[0] is for its
- * header. */
+ * header.  gift: the last part is in pages that are given away. */
 static int
-writer_section(
-    struct state_writer *w, struct state_head *h, struct iovec *iov, int count)
+writer_section(struct state_writer *w, struct state_head *h, struct iovec *iov,
+    int count, bool gift)
 {
+	struct iovec last = iov[count - 1];
 	uint8_t bytes[STATE_HEADER];
 
 	if (w->error != 0)
@@ -164,7 +195,9 @@ writer_section(
 	SHA256Update(&w->sha, bytes, sizeof(bytes));
 	for (int i = 1; i < count && (h->flags & STATE_BULK) == 0; i++)
 		SHA256Update(&w->sha, iov[i].iov_base, iov[i].iov_len);
-	return writer_put(w, iov, count);
+	if (writer_put(w, iov, gift ? count - 1 : count) == -1)
+		return -1;
+	return gift ? writer_give(w, last.iov_base, last.iov_len) : 0;
 }
 
 /* writev(2) takes no const; nothing writes to it. */
@@ -218,20 +251,24 @@ slot_parts(const struct slot *slot, struct iovec *iov)
 }
 
 /* Begins with a section that has been scanned: what is to be packed is. */
-static void
+static int
 slot_begin(struct state_writer *w, struct slot *slot, bool still)
 {
 	slot->packing = false;
 	slot->len = 0;
-	slot->in_place = still && w->packer == NULL;
+	slot->in_place = still && w->packer == NULL && w->give == NULL;
 	if (slot->in_place || slot->m.data_pages == 0)
-		return;
+		return 0;
+	if (w->give != NULL &&
+	    (slot->data = state_gift_pages(&w->gift, DATA)) == NULL)
+		return failed(w, errno);
 	slot->len = slot_gather(slot);
 	if (w->packer == NULL)
-		return;
+		return 0;
 	slot->packing = true;
 	state_pack_begin(w->packer, &slot->job, slot->packed, slot->len,
 	    slot->data, slot->len);
+	return 0;
 }
 
 /* The payload's data as parts from iov[2] on; how many parts there are then. */
@@ -278,7 +315,8 @@ slot_put(struct state_writer *w)
 	iov[1] = (struct iovec) { slot->meta, data };
 	w->first = (w->first + 1) % w->slots;
 	w->begun--;
-	return writer_section(w, &head, iov, count);
+	return writer_section(
+	    w, &head, iov, count, w->give != NULL && slot->len > 0);
 }
 
 /* All that was begun, in its order. */
@@ -300,7 +338,7 @@ state_write_raw(struct state_writer *w, const struct state_head *h,
 
 	if (writer_flush(w) == -1)
 		return -1;
-	return writer_section(w, &head, iov, 2);
+	return writer_section(w, &head, iov, 2, false);
 }
 
 int
@@ -355,7 +393,9 @@ state_write_memory(struct state_writer *w, const struct state_range *range)
 		if (slot->m.runs == 0)
 			continue;
 		slot->host = range->host + at * STATE_PAGE;
-		slot_begin(w, slot, (range->flags & STATE_RANGE_STILL) != 0);
+		if (slot_begin(
+			w, slot, (range->flags & STATE_RANGE_STILL) != 0) == -1)
+			return -1;
 		w->begun++;
 	}
 	/* What is being packed has been copied; the rest may not wait. */

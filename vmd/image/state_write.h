@@ -55,6 +55,12 @@ struct state_range {
  */
 struct state_writer *state_writer_new(
     state_put_fn *put, void *arg, struct state_packer *packer);
+/*
+ * Pages of memory that are not packed are given away, not put: who gets them
+ * may keep them, they are not written to again.  Before all else.  0, or -1
+ * with errno ENOMEM.
+ */
+int state_writer_give(struct state_writer *, state_give_fn *give);
 /* NULL is allowed. */
 void state_writer_free(struct state_writer *);
 

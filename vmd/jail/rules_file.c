@@ -92,6 +92,10 @@ static const struct jail_row rows[] = {
 	ROW(V, RUN, fsync, "a state that is sent into a file"),
 	ROW(V, SETUP, fdatasync, "disks that come with a state"),
 	ROW(V, SETUP, preadv, "a state in a file, memory of which stays there"),
+	ROW(V, RUN, vmsplice, "copies of pages, into a pipe, for good"),
+	ROW(V, SETUP, splice, "a state in a pipe, into a pipe of its own"),
+	ROW_IF(
+	    V, SETUP, fcntl, "the size of that pipe", ARG_INT(1, F_SETPIPE_SZ)),
 	ROW_IF(V, RUN, ioctl, "what the reader of a state has not taken",
 	    ARG_INT(1, FIONREAD)),
 	ROW_IF(V, RUN, ioctl, "what the reader of a state has not taken",

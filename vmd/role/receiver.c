@@ -16,6 +16,7 @@
 
 #include "image/state_config.h"
 #include "image/state_index.h"
+#include "image/state_pipe.h"
 #include "image/state_read.h"
 #include "image/state_wire.h"
 #include "ipc/log.h"
@@ -24,6 +25,7 @@
 #include "role/machine_state.h"
 #include "role/receive.h"
 #include "role/receivedisk.h"
+#include "role/receivemem.h"
 #include "vmm.h"
 
 /* How long the sender's locks are waited for; one that has been killed lets go
@@ -37,6 +39,8 @@
 struct receiver {
 	struct receive *receive;
 	struct state_reader *reader;
+	struct receivemem memory;
+	struct state_pipe pipe; /* on the way to the reader */
 	struct state_file_source source; /* of memory on demand */
 	struct state_config config;
 	struct receivedisk content; /* of the disks; of none: not in it */
@@ -85,12 +89,15 @@ receiver_wait(int fd)
 static ssize_t
 receiver_get(void *arg, struct iovec *iov, int count)
 {
-	struct receive *r = arg;
+	struct receiver *t = arg;
+	struct receive *r = t->receive;
 	ssize_t total = 0, n;
 
 	state_io_advance(&iov, &count, 0);
 	while (count > 0) {
-		n = readv(r->head_fd != -1 ? r->head_fd : r->fd, iov, count);
+		n = r->head_fd != -1
+		    ? readv(r->head_fd, iov, count)
+		    : state_pipe_readv(&t->pipe, r->fd, iov, count);
 		if (n == -1 && errno == EAGAIN)
 			receiver_wait(r->fd);
 		else if (n == -1 && errno != EINTR)
@@ -108,30 +115,6 @@ receiver_get(void *arg, struct iovec *iov, int count)
 		state_io_advance(&iov, &count, (size_t)n);
 	}
 	return total;
-}
-
-static uint8_t *
-receiver_place(void *arg, uint64_t gpa, uint32_t pages)
-{
-	struct receive *r = arg;
-
-	return vm_map_gpa(r->board->vm, gpa, (uint64_t)pages * STATE_PAGE);
-}
-
-/* Where it lies in the memfd of the RAM; -1 for what is no RAM. */
-static int
-receiver_backing(void *arg, uint64_t gpa, uint64_t *offset)
-{
-	const struct receive *r = arg;
-	const struct msg_dev_memory *map = &r->board->memory.map;
-
-	for (uint32_t i = 0; i < map->count; i++)
-		if (gpa - map->region[i].gpa < map->region[i].len) {
-			*offset =
-			    map->region[i].offset + (gpa - map->region[i].gpa);
-			return vm_memory_fd(r->board->vm);
-		}
-	return -1;
 }
 
 static int
@@ -324,29 +307,17 @@ receiver_section(struct receiver *t, const struct state_section *s)
 		       : "it has what this vmd cannot take");
 }
 
-/* Where the RAM ends. */
-static uint64_t
-receiver_ram_end(const struct receiver *t)
-{
-	const struct msg_dev_memory *map = &t->receive->board->memory.map;
-	uint64_t end = 0;
-
-	for (uint32_t i = 0; i < map->count; i++)
-		end = map->region[i].gpa + map->region[i].len;
-	return end;
-}
-
 static int
 receiver_open(struct receiver *t)
 {
 	struct receive *r = t->receive;
 
-	t->reader = state_reader_new(receiver_get, r);
+	if (state_pipe_open(&t->pipe, r->fd) == -1)
+		return receiver_why(t, VM_ERROR_FAILED, errno, "a pipe");
+	t->reader = state_reader_new(receiver_get, t);
 	if (t->reader == NULL ||
-	    state_reader_place(
-		t->reader, receiver_place, r, receiver_ram_end(t)) == -1)
+	    receivemem_init(&t->memory, r->board, t->reader) == -1)
 		return receiver_why(t, VM_ERROR_NO_MEMORY, 0, "");
-	state_reader_backing(t->reader, receiver_backing);
 	return 0;
 }
 
@@ -358,7 +329,7 @@ receiver_open_lazy(struct receiver *t)
 
 	if (state_source_open(&t->source, r->fd, 0) == -1)
 		return receiver_why(t, VM_ERROR_STATE_BAD, errno, "");
-	r->index = state_index_new(receiver_ram_end(t));
+	r->index = state_index_new(receivemem_end(r->board));
 	t->reader = state_reader_new(state_get_source, &t->source);
 	if (r->index == NULL || t->reader == NULL)
 		return receiver_why(t, VM_ERROR_NO_MEMORY, 0, "");
@@ -514,11 +485,12 @@ void *
 receiver_thread(void *arg)
 {
 	struct receive *r = arg;
-	struct receiver t = { .receive = r };
+	struct receiver t = { .receive = r, .pipe.own = { -1, -1 } };
 	bool failed = receiver_run(&t) == -1;
 
 	receivedisk_fini(&t.content);
 	state_reader_free(t.reader);
+	state_pipe_close(&t.pipe);
 	state_index_free(r->index);
 	close(r->fd);
 	if (r->head_fd != -1)

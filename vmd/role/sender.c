@@ -8,7 +8,6 @@
  * and stop_fd.  The other end of the descriptor is a client's: it may be slow,
  * go away, and say anything.
  */
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -32,6 +31,7 @@
 #include "role/send.h"
 #include "role/senddisk.h"
 #include "role/sendmem.h"
+#include "role/sendout.h"
 #include "role/still.h"
 #include "role/vcpus.h"
 
@@ -57,16 +57,14 @@ struct sender {
 	struct state_writer *writer;
 	struct state_packer *packer;
 	struct machine_state *machine;
+	struct sendout out;
 	struct sendmem mem;
 	struct senddisk disks; /* of none without SEND_DISKS */
 	int64_t began_ms; /* of the round */
 	uint64_t began_bytes;
-	uint64_t bytes; /* that have left */
 	int64_t shown_ms;
 	struct msg_send_progress progress;
 	struct msg_vm_disks_done sent; /* the disks, as they are in the state */
-	bool is_file;
-	int wait_ms; /* so long for the other end to take more; -1: for ever */
 	char detail[VMD_DETAIL_MAX];
 };
 
@@ -91,6 +89,8 @@ sender_sleep_ms(long ms)
 static int
 sender_why(struct sender *t, int error, const char *text)
 {
+	if (t->out.why != NULL)
+		text = t->out.why;
 	if (t->detail[0] == '\0')
 		strlcpy(t->detail, text, sizeof(t->detail));
 	errno = error;
@@ -105,61 +105,6 @@ sender_want(struct sender *t, enum send_want want, const char *text)
 	return error == 0 ? 0 : sender_why(t, error, text);
 }
 
-/* --- the descriptor --------------------------------------------------------
- */
-
-static void
-sender_nonblock(int fd, bool on)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags != -1)
-		fcntl(
-		    fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
-}
-
-static int
-sender_wait(struct sender *t)
-{
-	struct pollfd pfd[2] = { { .fd = t->job.fd, .events = POLLOUT },
-		{ .fd = t->send->stop_fd, .events = POLLIN } };
-
-	int n = poll(pfd, 2, t->wait_ms);
-
-	if (n == -1 && errno != EINTR)
-		return -1;
-	if (n == 0)
-		return sender_why(t, ETIMEDOUT, "nobody takes the state");
-	if (pfd[1].revents == 0)
-		return 0;
-	errno = ECANCELED;
-	return -1;
-}
-
-static int
-sender_put(void *arg, struct iovec *iov, int count)
-{
-	struct sender *t = arg;
-	ssize_t n;
-
-	state_io_advance(&iov, &count, 0);
-	while (count > 0) {
-		n = writev(t->job.fd, iov, count);
-		if (n == -1 && errno == EAGAIN) {
-			if (sender_wait(t) == -1)
-				return -1;
-			continue;
-		}
-		if (n == -1 && errno != EINTR)
-			return sender_why(t, errno, "writing the state");
-		if (n <= 0)
-			continue;
-		t->bytes += (uint64_t)n;
-		state_io_advance(&iov, &count, (size_t)n);
-	}
-	return 0;
-}
-
 /* --- how far it is ---------------------------------------------------------
  */
 
@@ -168,7 +113,8 @@ sender_rate(const struct sender *t)
 {
 	int64_t ms = sender_now_ms() - t->began_ms;
 
-	return (t->bytes - t->began_bytes) * 1000 / (uint64_t)(ms > 0 ? ms : 1);
+	return (t->out.bytes - t->began_bytes) * 1000 /
+	    (uint64_t)(ms > 0 ? ms : 1);
 }
 
 static void
@@ -179,7 +125,7 @@ sender_show(struct sender *t, bool now)
 	if (!now && ms - t->shown_ms < REPORT_MS)
 		return;
 	t->shown_ms = ms;
-	t->progress.sent = t->bytes;
+	t->progress.sent = t->out.bytes;
 	t->progress.rate = sender_rate(t);
 	send_show(t->send, &t->progress);
 }
@@ -267,7 +213,7 @@ sender_round(struct sender *t)
 
 	t->progress.round++;
 	t->began_ms = sender_now_ms();
-	t->began_bytes = t->bytes;
+	t->began_bytes = t->out.bytes;
 	if (sendmem_round(&t->mem, false) == -1 ||
 	    senddisk_round(&t->disks) == -1)
 		return -1;
@@ -334,7 +280,7 @@ sender_rest(struct sender *t, bool live)
 	if (sender_want(t, SEND_STAND, "the VM does not stand still") == -1)
 		return -1;
 	if (live)
-		t->wait_ms = STALL_MS;
+		t->out.wait_ms = STALL_MS;
 	if ((live ? sendmem_collect(&t->mem) : sendmem_scan(&t->mem)) == -1)
 		return -1;
 	if (live)
@@ -366,36 +312,6 @@ sender_state(struct sender *t)
 
 /* --- giving the VM up ------------------------------------------------------
  */
-
-/* Until the reader has all; whether it does is seen by what is in between. */
-static int
-sender_drain(struct sender *t)
-{
-	struct pollfd pfd = { .fd = t->job.fd, .events = 0 };
-	struct stat st;
-	int left = 0;
-	bool gone;
-
-	if (fstat(t->job.fd, &st) == -1)
-		return -1;
-	for (;;) {
-		gone = poll(&pfd, 1, 0) > 0 &&
-		    (pfd.revents & (POLLERR | POLLHUP)) != 0;
-		if (ioctl(t->job.fd, S_ISFIFO(st.st_mode) ? FIONREAD : TIOCOUTQ,
-			&left) == -1)
-			return -1;
-		if (left == 0)
-			return 0;
-		if (gone)
-			return sender_why(
-			    t, EPIPE, "the reader has not taken all");
-		if (send_is_cancelled(t->send)) {
-			errno = ECANCELED;
-			return -1;
-		}
-		sender_sleep_ms(1);
-	}
-}
 
 /* Another has written to the disks since: the state that was sent, and is here
  * yet, is no longer that of the VM. */
@@ -473,7 +389,7 @@ sender_hand_over(struct sender *t)
 	int fd = t->job.fd;
 	uint32_t flags;
 
-	sender_nonblock(fd, false);
+	sendout_close(&t->out);
 	if (handover_hear(
 		fd, t->send->stop_fd, HEAR_MS, HANDOVER_READY, NULL) == -1) {
 		sender_why(t, errno, "the receiver cannot take it");
@@ -497,12 +413,7 @@ sender_finish(struct sender *t)
 		return SEND_STAYS;
 	if ((t->job.flags & SEND_TWO_WAY) != 0)
 		return sender_hand_over(t);
-	if (!t->is_file)
-		return sender_drain(t) == 0 ? SEND_DONE : SEND_STAYS;
-	if (fsync(t->job.fd) == 0)
-		return SEND_DONE;
-	sender_why(t, errno, "writing the state to the disk");
-	return SEND_STAYS;
+	return sendout_end(&t->out) == 0 ? SEND_DONE : SEND_STAYS;
 }
 
 /* --- the thread ------------------------------------------------------------
@@ -511,22 +422,20 @@ sender_finish(struct sender *t)
 static int
 sender_open(struct sender *t)
 {
-	struct stat st;
-
-	if (fstat(t->job.fd, &st) == -1)
+	if (sendout_open(&t->out, t->job.fd, t->send->stop_fd) == -1)
 		return -1;
-	t->is_file = S_ISREG(st.st_mode);
-	if (!t->is_file)
-		sender_nonblock(t->job.fd, true);
 	if (t->job.level != 0) {
 		t->packer =
 		    state_packer_new(t->job.level, state_workers_default());
 		if (t->packer == NULL)
 			return sender_why(t, errno, "no memory to pack");
 	}
-	t->writer = state_writer_new(sender_put, t, t->packer);
+	t->writer = state_writer_new(sendout_put, &t->out, t->packer);
 	t->machine = machine_state_new(t->send->vcpus);
 	if (t->writer == NULL || t->machine == NULL)
+		return -1;
+	if (S_ISFIFO(t->out.kind) &&
+	    state_writer_give(t->writer, sendout_give) == -1)
 		return -1;
 	t->disks.tick = sender_tick;
 	t->disks.arg = t;
@@ -550,8 +459,7 @@ sender_close(struct sender *t)
 	state_writer_free(t->writer);
 	state_packer_free(t->packer);
 	close(t->job.config_fd);
-	if (!t->is_file)
-		sender_nonblock(t->job.fd, false);
+	sendout_close(&t->out);
 }
 
 static enum send_end
@@ -567,9 +475,12 @@ sender_run(struct sender *t, int *error)
 	*error = end != SEND_DONE ? errno : 0;
 	if (t->disks.why != NULL)
 		sender_why(t, errno, t->disks.why);
+	if (t->out.why != NULL)
+		sender_why(t, errno, t->out.why);
 	sender_close(t);
 	/* A file system may say only now that there was no room. */
-	if (close(t->job.fd) == -1 && end == SEND_DONE && t->is_file) {
+	if (close(t->job.fd) == -1 && end == SEND_DONE &&
+	    S_ISREG(t->out.kind)) {
 		*error = errno;
 		end = SEND_STAYS;
 	}
@@ -580,7 +491,7 @@ void *
 sender_thread(void *arg)
 {
 	struct send *send = arg;
-	struct sender t = { .send = send, .job = send->job, .wait_ms = -1 };
+	struct sender t = { .send = send, .job = send->job };
 	enum send_end end;
 	int error;
 
