@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Touches so many MiB of memory, in large pages, and lets go of them, until
- * that takes no longer than before: what runs next finds memory that is at
- * hand.  The machine below this one, if there is one, may take back what is
- * free, and give it again ten times slower.
+ * Touches so many MiB of memory, in large pages, and lets go of them: what runs
+ * next finds memory that is at hand.  The machine below this one, if there is
+ * one, takes back what is free and gives it again ten times slower.  It is told
+ * of that about two seconds after something became free: those have passed when
+ * this begins, and what it frees itself is left alone for as long.
+ *
+ * Usage: bench_warm MiB
  */
 #include <sys/mman.h>
 

@@ -239,6 +239,25 @@ slow_reader(void)
 	close(in.fd);
 }
 
+/* The rest would fit, but is much less after another round; a third would not
+ * make it any less. */
+static void
+shorter_yet(void)
+{
+	bool whole = false;
+	pthread_t thread;
+
+	ask(0, 60000);
+	in.slow = true;
+	REQUIRE(pthread_create(&thread, NULL, in_thread, &whole) == 0);
+	pthread_join(thread, NULL);
+	CHECK(whole);
+	sent();
+	CHECK_EQ(s->progress.round, 2);
+	CHECK_EQ(s->progress.throttle, 0);
+	close(in.fd);
+}
+
 /* --- that goes wrong -------------------------------------------------------
  */
 
@@ -303,6 +322,8 @@ cancelled(void)
 static void
 cancelled_before_it_stands(void)
 {
+	bool whole = true;
+	pthread_t thread;
 	unsigned int stops;
 
 	SIDE_LOCK(s);
@@ -310,7 +331,7 @@ cancelled_before_it_stands(void)
 	s->device[1].hangs = true;
 	SIDE_UNLOCK(s);
 	ask(0, 60000);
-	in_some(1500000);
+	REQUIRE(pthread_create(&thread, NULL, in_thread, &whole) == 0);
 	SIDE_UNTIL(s, s->device[1].stops > stops);
 	cancel(SIDE_CLIENT);
 	SIDE_UNTIL(
@@ -321,6 +342,10 @@ cancelled_before_it_stands(void)
 	side_device_say_stopped(&s->device[1]);
 	SIDE_UNLOCK(s);
 	goes_on();
+	close(in.theirs);
+	in.theirs = -1;
+	pthread_join(thread, NULL);
+	CHECK(!whole);
 	close(in.fd);
 }
 
@@ -527,6 +552,7 @@ main(void)
 	TEST(a_copy);
 	TEST(paused_before);
 	TEST(slow_reader);
+	TEST(shorter_yet);
 	TEST(reader_leaves);
 	TEST(cancelled);
 	TEST(cancelled_before_it_stands);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Writes a number to each page from 0x20000 to 0x60000, then the same one to
+ * Writes a number to each page from 0x20000 to 0x50000, then the same one to
  * 0x800, and begins again with the next.
  */
 	.code16
@@ -15,7 +15,7 @@ _start:
 2:	movw	%ax, %es
 	movl	%ebx, %es:0x10
 	addw	$0x100, %ax
-	cmpw	$0x6000, %ax
+	cmpw	$0x5000, %ax
 	jb	2b
 	movl	%ebx, 0x800
 	jmp	1b

@@ -40,6 +40,8 @@
 #define FIXED_MS 10
 /* Rounds that do not get smaller are enough after so many, throttled or not. */
 #define ROUNDS_MAX 60
+/* Bytes that leave in no time. */
+#define LITTLE (128U << 10)
 #define THROTTLE_FIRST 20
 #define THROTTLE_STEP 20
 #define THROTTLE_MAX 99
@@ -204,6 +206,14 @@ sender_throttle(struct sender *t, uint64_t left)
 	send_throttle(t->send, t->progress.throttle);
 }
 
+/* Whether one more round would make the time that the guest stands shorter
+ * yet: the last one, which had so much before it, has left less than half. */
+static bool
+sender_is_worth(const struct sender *t, uint64_t before)
+{
+	return t->progress.left > LITTLE && t->progress.left < before / 2;
+}
+
 /* One round; whether the rest fits into the time that is allowed (1). */
 static int
 sender_round(struct sender *t)
@@ -227,8 +237,9 @@ sender_round(struct sender *t)
 	    t->progress.left * 1000 / (uint64_t)(ms > 0 ? ms : 1);
 	t->progress.downtime_ms = (uint32_t)sender_downtime(t, rate);
 	sender_show(t, false);
-	if (t->progress.downtime_ms <= t->job.downtime_ms ||
-	    t->progress.round >= ROUNDS_MAX)
+	if (t->progress.round >= ROUNDS_MAX ||
+	    (t->progress.downtime_ms <= t->job.downtime_ms &&
+		!sender_is_worth(t, left)))
 		return 1;
 	sender_throttle(t, left);
 	return 0;
