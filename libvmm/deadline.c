@@ -32,16 +32,30 @@ static _Thread_local struct {
 	uint64_t made;
 } deadline_here __attribute__((tls_model("initial-exec")));
 
+static void
+deadline_stop(struct vcpu *vcpu)
+{
+	atomic_fetch_or(&vcpu->stop, VCPU_STOP_DEADLINE);
+	vcpu->be->vcpu_kick(vcpu);
+}
+
 void
 deadline_signal(const siginfo_t *info)
 {
 	struct vcpu *vcpu = deadline_here.armed;
 
-	if (vcpu == NULL || info->si_code != SI_TIMER ||
-	    info->si_value.sival_ptr != vcpu)
-		return;
-	atomic_fetch_or(&vcpu->stop, VCPU_STOP_DEADLINE);
-	vcpu->be->vcpu_kick(vcpu);
+	if (vcpu != NULL && info->si_code == SI_TIMER &&
+	    info->si_value.sival_ptr == vcpu)
+		deadline_stop(vcpu);
+}
+
+static uint64_t
+deadline_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
 }
 
 void
@@ -62,7 +76,6 @@ deadline_make(struct vcpu *vcpu)
 		.sigev_signo = signo != 0 ? signo : SIGRTMIN,
 		.sigev_value.sival_ptr = vcpu };
 	struct deadline *d = &vcpu->deadline;
-	struct timespec now;
 
 	if (d->have_timer && deadline_here.made_for == vcpu &&
 	    deadline_here.made == d->made)
@@ -71,9 +84,8 @@ deadline_make(struct vcpu *vcpu)
 	event.sigev_notify_thread_id = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &event, &d->timer) == -1)
 		return -1;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	d->have_timer = true;
-	d->made = (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
+	d->made = deadline_now();
 	deadline_here.made_for = vcpu;
 	deadline_here.made = d->made;
 	return 0;
@@ -93,12 +105,17 @@ deadline_set(struct vcpu *vcpu, uint64_t deadline_ns)
 int
 vm_run_until(struct vcpu *vcpu, struct vm_exit *exit, uint64_t deadline_ns)
 {
-	int rc, err;
+	int rc = 0, err;
 
 	if (deadline_make(vcpu) == -1)
 		return -1;
 	deadline_here.armed = vcpu;
-	rc = deadline_set(vcpu, deadline_ns != 0 ? deadline_ns : 1);
+	/* A timer that is past fires soon, which need not be before the guest
+	 * runs. */
+	if (deadline_ns <= deadline_now())
+		deadline_stop(vcpu);
+	else
+		rc = deadline_set(vcpu, deadline_ns);
 	if (rc == 0)
 		rc = vm_run(vcpu, exit);
 	err = errno;
