@@ -3,56 +3,23 @@
  * The log of written guest memory in device processes: which pages each kind
  * notes for what a driver asks of it, and logs that are not to be trusted.
  */
-#include <sys/mman.h>
-
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/virtio_blk.h>
 
-#include "check.h"
-#include "dev/blk.h"
 #include "dev/blk_engine.h"
 #include "dev/net.h"
-#include "dev/rng.h"
-#include "driver.h"
+#include "driver_logged.h"
 #include "quiet.h"
 
-#define PAGE 4096U
-#define PAGES (DRIVER_MEMORY / PAGE)
 #define SECTORS 2048U
 #define USED_PAGE (0x8000 / PAGE)
-/* Page n of those free for tests. */
-#define AT(n) (DRIVER_DATA + PAGE * (n))
 #define FIRST (DRIVER_DATA / PAGE)
 
-static struct loop *loop;
-static struct blk *blk;
 static struct net *net;
-static struct rng rng;
-static struct image image;
 static int wire;
 static uint64_t *bits; /* the log */
 static size_t bits_len;
 
-static void
-on_gone(void *arg)
-{
-	(void)arg;
-}
-
 /* --- the log -------------------------------------------------------------- */
-
-/* A memfd of words with seals; -1 when there is none. */
-static int
-log_fd(size_t words, int seals)
-{
-	int fd = memfd_create("log", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd == -1 || ftruncate(fd, (off_t)(words * 8)) == -1 ||
-	    fcntl(fd, F_ADD_SEALS, seals) == -1)
-		return -1;
-	return fd;
-}
 
 static void
 send_log(int fd, uint64_t pages)
@@ -123,27 +90,6 @@ used_is_logged(unsigned int queue)
 }
 
 /* --- rng ------------------------------------------------------------------ */
-
-static bool
-rng_begin(void)
-{
-	struct msg_device_start start = { .kind = DEVICE_RNG };
-	int link = driver_open();
-
-	if (link == -1 || (loop = loop_new(NULL)) == NULL ||
-	    rng_init(&rng, loop, link, &start, on_gone, NULL) == -1)
-		return false;
-	driver_start(loop, 0, 64);
-	return drv.hello;
-}
-
-static void
-rng_end(void)
-{
-	rng_fini(&rng);
-	loop_free(loop);
-	driver_close();
-}
 
 static void
 ask_rng(const struct driver_buffer *b, unsigned int n)
@@ -225,38 +171,6 @@ blk_begin_with(struct blk_io *(*engine)(int, unsigned int, struct loop *,
 		return false;
 	driver_start(loop, 0, 64);
 	return drv.hello;
-}
-
-static void
-blk_end(void)
-{
-	blk_free(blk);
-	loop_free(loop);
-	close(image.fd);
-	driver_close();
-}
-
-#define HEADER_AT AT(100)
-#define STATUS_PAGE 101
-
-/* A request with two buffers of data at pages 0 and 10; its status. */
-static unsigned int
-ask_blk(uint32_t type, uint64_t sector, uint32_t len0, uint32_t len1)
-{
-	const struct virtio_blk_outhdr h = { .type = type, .sector = sector };
-	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
-	const struct driver_buffer b[4] = { { HEADER_AT, sizeof(h), false },
-		{ AT(0), len0, in }, { AT(10), len1, in },
-		{ AT(STATUS_PAGE), 1, true } };
-	uint32_t len;
-
-	memcpy(drv.mem + HEADER_AT, &h, sizeof(h));
-	drv.mem[AT(STATUS_PAGE)] = 0xee;
-	driver_add(0, b, 4);
-	driver_kick(0);
-	CHECK(driver_wait(loop, 0, &len) != -1);
-	driver_pump(loop);
-	return drv.mem[AT(STATUS_PAGE)];
 }
 
 static void

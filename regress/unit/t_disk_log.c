@@ -3,76 +3,7 @@
  * The log of what a blk device writes to its disk: which requests are in it,
  * and logs that are not to be trusted.
  */
-#include <sys/mman.h>
-
-#include <fcntl.h>
-#include <linux/virtio_blk.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "check.h"
-#include "dev/blk.h"
-#include "dev/rng.h"
-#include "driver.h"
-
-#define PAGE 4096U
-#define PAGES (DRIVER_MEMORY / PAGE)
-/* Page n of those free for tests. */
-#define AT(n) (DRIVER_DATA + PAGE * (n))
-
-static struct loop *loop;
-static struct blk *blk;
-static struct image image;
-
-static void
-on_gone(void *arg)
-{
-	(void)arg;
-}
-
-/* A memfd of words with seals; -1 when there is none. */
-static int
-log_fd(size_t words, int seals)
-{
-	int fd = memfd_create("log", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd == -1 || ftruncate(fd, (off_t)(words * 8)) == -1 ||
-	    fcntl(fd, F_ADD_SEALS, seals) == -1)
-		return -1;
-	return fd;
-}
-
-static void
-blk_end(void)
-{
-	blk_free(blk);
-	loop_free(loop);
-	close(image.fd);
-	driver_close();
-}
-
-#define HEADER_AT AT(100)
-#define STATUS_PAGE 101
-
-/* A request with two buffers of data at pages 0 and 10; its status. */
-static unsigned int
-ask_blk(uint32_t type, uint64_t sector, uint32_t len0, uint32_t len1)
-{
-	const struct virtio_blk_outhdr h = { .type = type, .sector = sector };
-	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
-	const struct driver_buffer b[4] = { { HEADER_AT, sizeof(h), false },
-		{ AT(0), len0, in }, { AT(10), len1, in },
-		{ AT(STATUS_PAGE), 1, true } };
-	uint32_t len;
-
-	memcpy(drv.mem + HEADER_AT, &h, sizeof(h));
-	drv.mem[AT(STATUS_PAGE)] = 0xee;
-	driver_add(0, b, 4);
-	driver_kick(0);
-	CHECK(driver_wait(loop, 0, &len) != -1);
-	driver_pump(loop);
-	return drv.mem[AT(STATUS_PAGE)];
-}
+#include "driver_logged.h"
 
 #define CHUNKS 70 /* more than a word; the disk has one */
 
@@ -203,29 +134,6 @@ disk_zeroes(void)
 	CHECK_EQ(written(), 14);
 	munmap(chunks, 16);
 	blk_end();
-}
-
-static struct rng rng;
-
-static bool
-rng_begin(void)
-{
-	struct msg_device_start start = { .kind = DEVICE_RNG };
-	int link = driver_open();
-
-	if (link == -1 || (loop = loop_new(NULL)) == NULL ||
-	    rng_init(&rng, loop, link, &start, on_gone, NULL) == -1)
-		return false;
-	driver_start(loop, 0, 64);
-	return drv.hello;
-}
-
-static void
-rng_end(void)
-{
-	rng_fini(&rng);
-	loop_free(loop);
-	driver_close();
 }
 
 /* One that takes as much room as it says, of a kind that has no disk. */

@@ -2,16 +2,10 @@
 /*
  * How much vmm lets the process of a VM answer, and to what.
  */
-#include <sys/socket.h>
-
-#include <string.h>
-#include <unistd.h>
-
 #include "check.h"
+#include "fake_guest.h"
 #include "ipc/log.h"
-#include "ipc/vmspec.h"
 #include "role/answer.h"
-#include "role/guest.h"
 
 static unsigned int parts, answers;
 static struct msg_vm_answer last;
@@ -32,37 +26,12 @@ to_parent(void *arg, enum msg_type type, uint32_t vm_id, const void *payload,
 	}
 }
 
-static struct guest_host host = { .to_parent = to_parent };
-static struct guest *g;
-static struct guest_proc p;
-static int vm_end = -1; /* the VM process's end of its socket */
-
 static bool
 begin(void)
 {
-	struct vmspec *s = vmspec_new();
-	int sv[2];
-
-	strlcpy(s->start.target.name, "web1", sizeof(s->start.target.name));
-	g = guest_new(&host, 3, s);
-	memset(&p, 0, sizeof(p));
-	p.guest = g;
-	p.role = ROLE_VM;
-	g->vm = &p;
 	parts = answers = 0;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
-		return false;
-	vm_end = sv[1];
-	return msg_link_init(
-		   &p.link, sv[0], PEER_VMM, PEER_VM, vmm_from_vm, &p) == 0;
-}
-
-static void
-end(void)
-{
-	msg_link_fini(&p.link);
-	close(vm_end);
-	guest_free(g);
+	host.to_parent = to_parent;
+	return fake_guest_begin();
 }
 
 static void
@@ -108,7 +77,7 @@ an_answer_passes(void)
 		CHECK_EQ(parts, (i + 1) * 2 * ANSWER_PARTS);
 		CHECK_EQ(answers, (i + 1) * 2);
 	}
-	end();
+	fake_guest_end();
 }
 
 static void
@@ -118,12 +87,12 @@ what_nobody_asked_ends_it(void)
 	say(MSG_STATS_ROW);
 	CHECK_EQ(parts, 0);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 	REQUIRE(begin());
 	say(MSG_VM_ANSWER);
 	CHECK_EQ(answers, 0);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 	/* What was left over of one question is not there for the next. */
 	REQUIRE(begin());
 	ask(5);
@@ -131,7 +100,7 @@ what_nobody_asked_ends_it(void)
 	say(MSG_STATS_ROW);
 	CHECK_EQ(parts, 0);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 }
 
 static void
@@ -152,7 +121,7 @@ a_flood_ends_it(void)
 	CHECK_EQ(answers, 1);
 	CHECK_EQ(last.client, 6);
 	CHECK_EQ(last.error, VM_ERROR_FAILED);
-	end();
+	fake_guest_end();
 }
 
 /* A long work tells how far it is, for as long as it takes. */
@@ -169,7 +138,7 @@ a_slow_answer_may_be_long(void)
 		CHECK(is_heard());
 	}
 	CHECK_EQ(parts, ANSWER_PARTS + 3);
-	end();
+	fake_guest_end();
 }
 
 static void
@@ -183,7 +152,7 @@ one_that_never_answers(void)
 	CHECK_EQ(answers, 1);
 	CHECK_EQ(last.client, 9);
 	CHECK_EQ(last.error, VM_ERROR_FAILED);
-	end();
+	fake_guest_end();
 }
 
 int

@@ -3,15 +3,9 @@
  * When vmm lets the process of a VM ask about its disks, how often, and how
  * many states of its own it may tell.
  */
-#include <sys/socket.h>
-
-#include <string.h>
-#include <unistd.h>
-
 #include "check.h"
+#include "fake_guest.h"
 #include "ipc/log.h"
-#include "ipc/vmspec.h"
-#include "role/guest.h"
 
 static unsigned int asked, states;
 
@@ -29,37 +23,12 @@ to_parent(void *arg, enum msg_type type, uint32_t vm_id, const void *payload,
 	states += type == MSG_VM_STATE;
 }
 
-static struct guest_host host = { .to_parent = to_parent };
-static struct guest *g;
-static struct guest_proc p;
-static int vm_end = -1; /* the VM process's end of its socket */
-
 static bool
 begin(void)
 {
-	struct vmspec *s = vmspec_new();
-	int sv[2];
-
-	strlcpy(s->start.target.name, "web1", sizeof(s->start.target.name));
-	g = guest_new(&host, 3, s);
-	memset(&p, 0, sizeof(p));
-	p.guest = g;
-	p.role = ROLE_VM;
-	g->vm = &p;
 	asked = states = 0;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
-		return false;
-	vm_end = sv[1];
-	return msg_link_init(
-		   &p.link, sv[0], PEER_VMM, PEER_VM, vmm_from_vm, &p) == 0;
-}
-
-static void
-end(void)
-{
-	msg_link_fini(&p.link);
-	close(vm_end);
-	guest_free(g);
+	host.to_parent = to_parent;
+	return fake_guest_begin();
 }
 
 static bool
@@ -151,7 +120,7 @@ while_it_is_sent(void)
 	disks(DISKS_LOOK);
 	CHECK_EQ(asked, 3);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 }
 
 static void
@@ -161,7 +130,7 @@ not_before(void)
 	disks(DISKS_LOOK);
 	CHECK_EQ(asked, 0);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 }
 
 /* Who has no locks may ask for them until it has them. */
@@ -181,7 +150,7 @@ as_long_as_it_has_none(void)
 	CHECK(is_heard());
 	disks(DISKS_LOCK);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 	/* One that was refused has given nothing up. */
 	REQUIRE(begin());
 	ask_send();
@@ -190,7 +159,7 @@ as_long_as_it_has_none(void)
 	answer();
 	disks(DISKS_LOCK);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 }
 
 /* It came from elsewhere, and was kept paused: who lets it run may be sure. */
@@ -211,13 +180,13 @@ once_when_it_goes_on(void)
 	disks(DISKS_LOCK);
 	CHECK_EQ(asked, 1);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 	REQUIRE(begin());
 	m.type = MSG_VM_PAUSE;
 	guest_command(g, &m);
 	disks(DISKS_LOCK);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 }
 
 /* Another client's command that comes in between takes nothing away. */
@@ -236,7 +205,7 @@ a_pause_in_between(void)
 	disks(DISKS_LOCK);
 	CHECK_EQ(asked, 1);
 	CHECK(is_heard());
-	end();
+	fake_guest_end();
 }
 
 static void
@@ -251,7 +220,7 @@ while_it_is_received(void)
 	disks(DISKS_LOOK);
 	CHECK_EQ(asked, 1);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 }
 
 static void
@@ -263,7 +232,7 @@ one_at_a_time(void)
 	disks(DISKS_LOOK);
 	CHECK_EQ(asked, 1);
 	CHECK(!is_heard());
-	end();
+	fake_guest_end();
 }
 
 static void
@@ -280,7 +249,7 @@ a_flood_ends_it(void)
 	}
 	CHECK(!is_heard());
 	CHECK(asked >= 50 && asked < 1000);
-	end();
+	fake_guest_end();
 }
 
 /* It may be in doubt about what became of it, once for each send. */
@@ -295,7 +264,7 @@ one_state_of_its_own(void)
 	state();
 	CHECK_EQ(states, 1);
 	CHECK(is_heard());
-	end();
+	fake_guest_end();
 }
 
 int

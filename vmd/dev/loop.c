@@ -6,7 +6,8 @@
 #include <event2/event.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "ipc/clock.h"
 
 #define POLL_FIRST_US 4
 
@@ -153,15 +154,6 @@ loop_set_poll(struct loop *l, uint32_t max_us)
 	l->poll_us = 0;
 }
 
-static int64_t
-loop_now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static bool
 loop_poll(struct loop *l)
 {
@@ -182,7 +174,7 @@ loop_poll_while(struct loop *l, int64_t start)
 				return true;
 			__builtin_ia32_pause();
 		}
-	} while (loop_now_us() - start < l->poll_us);
+	} while (clock_us() - start < l->poll_us);
 	return false;
 }
 
@@ -216,7 +208,7 @@ loop_adapt(struct loop *l, int64_t waited_us)
 void
 loop_once(struct loop *l, bool may_sleep)
 {
-	int64_t start = l->max_us != 0 ? loop_now_us() : 0;
+	int64_t start = l->max_us != 0 ? clock_us() : 0;
 	bool work;
 
 	work = l->poll_us != 0 ? loop_poll_while(l, start) : loop_poll(l);
@@ -228,7 +220,7 @@ loop_once(struct loop *l, bool may_sleep)
 	if (event_base_loop(l->base, EVLOOP_ONCE) == 1)
 		l->end = true;
 	if (l->max_us != 0)
-		loop_adapt(l, loop_now_us() - start);
+		loop_adapt(l, clock_us() - start);
 }
 
 void

@@ -16,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "ipc/clock.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -268,11 +269,8 @@ log_limit_pass(struct log_limit *limit)
 {
 	uint32_t burst = limit->burst != 0 ? limit->burst : LOG_LIMIT_BURST;
 	uint32_t every = limit->every_ms != 0 ? limit->every_ms : LOG_LIMIT_MS;
-	struct timespec ts;
-	uint64_t now, credit;
+	uint64_t now = (uint64_t)clock_ms(), credit;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	credit = (now - limit->filled_ms) / every;
 	if (credit >= limit->used) {
 		limit->used = 0;

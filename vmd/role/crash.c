@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ipc/log.h"
+#include "ipc/clock.h"
 #include "ipc/vmspec.h"
 #include "role/crashdir.h"
 #include "role/parent.h"
@@ -25,7 +26,7 @@ crash_prepare(struct vment *v, struct vmspec *spec)
 
 	if (dir == NULL)
 		return VM_ERROR_OK;
-	v->crash.since = parent_now_ms();
+	v->crash.since = clock_ms();
 	error = crashdir_make(dir, v->uid, &fd);
 	vmspec_put(spec, VM_FILE_CRASH, 0, fd, 0);
 	return error;
@@ -43,7 +44,7 @@ crash_dumped(void *arg, struct msg *m)
 	if (v == NULL || v->run == NULL || v->crash.told ||
 	    vmspec_get(v->run, VM_FILE_CRASH, 0) == -1)
 		return;
-	up = parent_now_ms() - v->crash.since;
+	up = clock_ms() - v->crash.since;
 	v->crash.told = true;
 	v->crash.sys_errno = (int)dumped->sys_errno;
 	v->crash.ms += dumped->ms < up ? dumped->ms : up;

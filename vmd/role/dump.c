@@ -17,10 +17,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "chip/vmcoreinfo.h"
+#include "ipc/clock.h"
 #include "ipc/closer.h"
 #include "ipc/log.h"
 #include "ipc/msg.h"
@@ -37,15 +37,6 @@
 #define DUMP_REPORT_MS 250
 /* What a dump has beyond the guest's RAM: ROMs, registers, the guest's note. */
 #define DUMP_MORE (64ULL << 20)
-
-static int64_t
-dump_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* --- the thread ------------------------------------------------------------
  */
@@ -90,7 +81,7 @@ dump_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct dump_report *r = arg;
 	struct dump *d = r->dump;
-	int64_t now = dump_now_ms();
+	int64_t now = clock_ms();
 	bool cancel;
 
 	dump_registers(r, false);
@@ -214,7 +205,7 @@ dump_begin(struct dump *d, uint32_t client, int fd)
 	d->fd = fd;
 	d->phase = DUMP_HOLDING;
 	d->client = client;
-	d->began_ms = dump_now_ms();
+	d->began_ms = clock_ms();
 	hold_take(d->hold, HOLD_DUMP, dump_still, d);
 }
 
@@ -246,7 +237,7 @@ static void
 dump_answer_crash(struct dump *d, int error)
 {
 	const struct msg_vm_dumped m = { .sys_errno = (uint32_t)error,
-		.ms = (uint32_t)(dump_now_ms() - d->began_ms) };
+		.ms = (uint32_t)(clock_ms() - d->began_ms) };
 
 	child_send(d->child, MSG_VM_DUMPED, d->child->vm_id, -1, &m, sizeof(m),
 	    NULL, 0);
@@ -397,7 +388,7 @@ dump_crash(struct dump *d, void (*done)(void *arg), void *arg)
 		return true;
 	if (d->crash_fd == -1)
 		return false;
-	d->began_ms = dump_now_ms();
+	d->began_ms = clock_ms();
 	if (d->phase == DUMP_LEFT) {
 		dump_answer_crash(d, EBUSY);
 		return false;

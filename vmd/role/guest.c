@@ -13,9 +13,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ipc/clock.h"
 #include "ipc/log.h"
 #include "jail/jail.h"
 #include "role/guest_proc.h"
@@ -473,7 +473,7 @@ static void
 guest_respawn(struct guest_proc *p, int status)
 {
 	struct guest *g = p->guest;
-	bool soon = guest_proc_now_ms() - p->started_ms < DEVICE_SOON_MS;
+	bool soon = clock_ms() - p->started_ms < DEVICE_SOON_MS;
 
 	log_debug("guest", "vm %s: %s%u: %s %d", g->spec->start.target.name,
 	    role_name(p->role), p->index,

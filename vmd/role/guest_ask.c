@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "role/answer.h"
+#include "ipc/clock.h"
 #include "role/guest.h"
 #include "role/guest_proc.h"
 #include "vm_error.h"
@@ -45,7 +46,7 @@ guest_ask(struct guest *g, struct msg *m)
 		return;
 	}
 	if (asks->open++ == 0)
-		asks->filled_ms = guest_proc_now_ms();
+		asks->filled_ms = clock_ms();
 	asks->credit += ANSWER_PARTS;
 	/* One that cannot know what became of the VM pauses it. */
 	if (m->type == MSG_VM_SEND) {
@@ -57,8 +58,7 @@ guest_ask(struct guest *g, struct msg *m)
 static bool
 guest_ask_part_pass(struct guest_asks *asks)
 {
-	int64_t credit =
-	    (guest_proc_now_ms() - asks->filled_ms) / ANSWER_PARTS_MS;
+	int64_t credit = (clock_ms() - asks->filled_ms) / ANSWER_PARTS_MS;
 	unsigned int room = asks->open * ANSWER_PARTS - asks->credit;
 
 	if (asks->open == 0)

@@ -11,22 +11,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ipc/clock.h"
 #include "ipc/log.h"
 #include "jail/jail.h"
 #include "role/guest.h"
 #include "role/role.h"
-
-int64_t
-guest_proc_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void
 guest_proc_free(struct guest_proc *p)
@@ -89,7 +80,7 @@ guest_proc_spawn(struct guest_proc *p, const int *fds, size_t nfds)
 		return -1;
 	}
 	close(pidfd);
-	p->started_ms = guest_proc_now_ms();
+	p->started_ms = clock_ms();
 	if (msg_link_init(&p->link, sv[0], PEER_VMM, guest_roles[p->role].peer,
 		guest_roles[p->role].handlers, p) == -1) {
 		close(sv[0]);

@@ -27,7 +27,4 @@ void guest_proc_free(struct guest_proc *);
  */
 int guest_proc_spawn(struct guest_proc *, const int *fds, size_t nfds);
 
-/* Milliseconds on the clock of guest_proc.started_ms. */
-int64_t guest_proc_now_ms(void);
-
 #endif /* GUEST_PROC_H */

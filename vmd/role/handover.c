@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "image/state_crc.h"
 #include "image/state_wire.h"
+#include "ipc/clock.h"
 
 #define WORD_AT 4U
 #define FLAGS_AT 8U
@@ -45,15 +45,6 @@ handover_decode(const uint8_t frame[HANDOVER_FRAME], enum handover_word word,
 	return 0;
 }
 
-static int64_t
-handover_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* 0: there is something to read, or room to write, or the end. */
 static int
 handover_wait(int fd, short events, int stop_fd, int64_t until)
@@ -63,7 +54,7 @@ handover_wait(int fd, short events, int stop_fd, int64_t until)
 	int64_t left = -1;
 	int n;
 
-	if (until >= 0 && (left = until - handover_now_ms()) < 0)
+	if (until >= 0 && (left = until - clock_ms()) < 0)
 		left = 0;
 	do
 		n = poll(pfd, stop_fd == -1 ? 1 : 2, (int)left);
@@ -84,7 +75,7 @@ handover_wait(int fd, short events, int stop_fd, int64_t until)
 int
 handover_say(int fd, enum handover_word word, uint32_t flags)
 {
-	int64_t until = handover_now_ms() + SAY_MS;
+	int64_t until = clock_ms() + SAY_MS;
 	uint8_t frame[HANDOVER_FRAME];
 	size_t done = 0;
 	ssize_t n;
@@ -106,7 +97,7 @@ int
 handover_hear(
     int fd, int stop_fd, int ms, enum handover_word word, uint32_t *flags)
 {
-	int64_t until = ms < 0 ? -1 : handover_now_ms() + ms;
+	int64_t until = ms < 0 ? -1 : clock_ms() + ms;
 	uint8_t frame[HANDOVER_FRAME];
 	size_t done = 0;
 	ssize_t n;

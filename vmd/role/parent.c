@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ipc/clock.h"
 #include "ipc/closer.h"
 #include "ipc/log.h"
 #include "ipc/vmspec.h"
@@ -49,15 +50,6 @@
 
 static void parent_respawn(struct parent_proc *);
 static void parent_respawn_later(struct parent_proc *, time_t seconds);
-
-int64_t
-parent_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 struct session *
 parent_session(struct parent *p, uint32_t id)
@@ -125,7 +117,7 @@ static void
 parent_child_reaped(struct parent_proc *c, int status)
 {
 	struct parent *p = c->parent;
-	bool soon = parent_now_ms() - c->started_ms < CHILD_SOON_MS;
+	bool soon = clock_ms() - c->started_ms < CHILD_SOON_MS;
 
 	c->pid = 0;
 	/* Its last words first. */
@@ -208,7 +200,7 @@ parent_spawn(struct parent_proc *c)
 		return -1;
 	}
 	close(pidfd);
-	c->started_ms = parent_now_ms();
+	c->started_ms = clock_ms();
 	if (msg_link_init(
 		&c->link, sv[0], PEER_PARENT, c->peer, c->handlers, c) == -1 ||
 	    msg_link_attach(&c->link, p->base) == -1)
@@ -328,7 +320,7 @@ static void
 parent_reap_all(struct parent *p)
 {
 	const struct timespec pause = { .tv_nsec = REAP_STEP_MS * 1000000 };
-	int64_t until = parent_now_ms() + REAP_MS;
+	int64_t until = clock_ms() + REAP_MS;
 
 	/* In this order: the next daemon may begin when the socket is gone. */
 	gdbsock_sweep(p->gdb_folder);
@@ -339,10 +331,10 @@ parent_reap_all(struct parent *p)
 		pid_t pid = p->proc[i].pid;
 
 		while (pid != 0 && waitpid(pid, NULL, WNOHANG) == 0) {
-			if (parent_now_ms() > until)
+			if (clock_ms() > until)
 				kill(pid, SIGKILL);
 			/* The kernel holds it, for a client's file. */
-			if (parent_now_ms() > until + REAP_MS)
+			if (clock_ms() > until + REAP_MS)
 				break;
 			nanosleep(&pause, NULL);
 		}

@@ -79,7 +79,6 @@ struct parent {
 	struct event *ending_timer;
 };
 
-int64_t parent_now_ms(void);
 struct session *parent_session(struct parent *, uint32_t id);
 struct msg_link *parent_link(struct parent *, int proc);
 /* Writes a line of a child to the log. */

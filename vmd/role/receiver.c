@@ -19,6 +19,7 @@
 #include "image/state_pipe.h"
 #include "image/state_read.h"
 #include "image/state_wire.h"
+#include "ipc/clock.h"
 #include "ipc/log.h"
 #include "role/board.h"
 #include "role/handover.h"
@@ -358,15 +359,6 @@ receiver_read(struct receiver *t)
 /* --- disks -----------------------------------------------------------------
  */
 
-static int64_t
-receiver_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int
 receiver_disk_error(struct receiver *t, enum vm_error error, uint32_t index)
 {
@@ -403,11 +395,11 @@ receiver_lock(struct receiver *t, int ms)
 {
 	const struct timespec again = { .tv_nsec = LOCK_AGAIN_MS * 1000000L };
 	struct msg_vm_disks_done *d = &t->receive->disks;
-	int64_t until = receiver_now_ms() + ms;
+	int64_t until = clock_ms() + ms;
 	int error;
 
 	while ((error = receive_ask(t->receive, RECEIVE_LOCK)) == EWOULDBLOCK &&
-	    receiver_now_ms() < until)
+	    clock_ms() < until)
 		nanosleep(&again, NULL);
 	if (error != 0)
 		return receiver_disk_error(t,

@@ -24,6 +24,7 @@
 #include "image/state_workers.h"
 #include "image/state_write.h"
 #include "image/state_zstd.h"
+#include "ipc/clock.h"
 #include "ipc/log.h"
 #include "role/board.h"
 #include "role/handover.h"
@@ -70,15 +71,6 @@ struct sender {
 	char detail[VMD_DETAIL_MAX];
 };
 
-static int64_t
-sender_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void
 sender_sleep_ms(long ms)
 {
@@ -113,7 +105,7 @@ sender_want(struct sender *t, enum send_want want, const char *text)
 static uint64_t
 sender_rate(const struct sender *t)
 {
-	int64_t ms = sender_now_ms() - t->began_ms;
+	int64_t ms = clock_ms() - t->began_ms;
 
 	return (t->out.bytes - t->began_bytes) * 1000 /
 	    (uint64_t)(ms > 0 ? ms : 1);
@@ -122,7 +114,7 @@ sender_rate(const struct sender *t)
 static void
 sender_show(struct sender *t, bool now)
 {
-	int64_t ms = sender_now_ms();
+	int64_t ms = clock_ms();
 
 	if (!now && ms - t->shown_ms < REPORT_MS)
 		return;
@@ -222,13 +214,13 @@ sender_round(struct sender *t)
 	int64_t ms;
 
 	t->progress.round++;
-	t->began_ms = sender_now_ms();
+	t->began_ms = clock_ms();
 	t->began_bytes = t->out.bytes;
 	if (sendmem_round(&t->mem, false) == -1 ||
 	    senddisk_round(&t->disks) == -1)
 		return -1;
 	rate = sender_rate(t);
-	ms = sender_now_ms() - t->began_ms;
+	ms = clock_ms() - t->began_ms;
 	if (sendmem_collect(&t->mem) == -1)
 		return sender_why(t, errno, "the log of written pages");
 	senddisk_collect(&t->disks);
@@ -343,11 +335,11 @@ sender_is_past(const struct sender *t)
 static int
 sender_lock(struct sender *t)
 {
-	int64_t until = sender_now_ms() + LOCK_MS;
+	int64_t until = clock_ms() + LOCK_MS;
 	int error;
 
 	while ((error = send_ask(t->send, SEND_LOCK)) == EWOULDBLOCK &&
-	    !sender_is_past(t) && sender_now_ms() < until)
+	    !sender_is_past(t) && clock_ms() < until)
 		sender_sleep_ms(LOCK_AGAIN_MS);
 	return error;
 }
@@ -478,7 +470,7 @@ sender_run(struct sender *t, int *error)
 {
 	enum send_end end = SEND_STAYS;
 
-	t->began_ms = sender_now_ms();
+	t->began_ms = clock_ms();
 	if (sender_open(t) == 0 && sender_state(t) == 0) {
 		sender_show(t, true);
 		end = sender_finish(t);

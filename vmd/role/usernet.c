@@ -22,9 +22,9 @@
 #include <slirp/libslirp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ipc/clock.h"
 #include "ipc/log.h"
 #include "jail/jail.h"
 #include "role/child.h"
@@ -114,11 +114,8 @@ usernet_guest_error(const char *text, void *arg)
 static int64_t
 usernet_clock(void *arg)
 {
-	struct timespec ts;
-
 	(void)arg;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	return clock_ns();
 }
 
 static void *

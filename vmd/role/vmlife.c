@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ipc/log.h"
+#include "ipc/clock.h"
 #include "ipc/vmspec.h"
 #include "role/gdbsock.h"
 #include "role/parent.h"
@@ -142,7 +143,7 @@ vmlife_again(struct parent *p, struct vment *v)
 	if (v->move.unlocked &&
 	    vmdisks_lock(v->run, &v->move.busy, &disk) != VM_ERROR_OK)
 		return false;
-	if (!vment_may_restart(v, parent_now_ms() - v->crash.ms)) {
+	if (!vment_may_restart(v, clock_ms() - v->crash.ms)) {
 		log_warnx(
 		    "vm", "%s (vm %u): restarted too quickly", v->name, v->id);
 		return false;
