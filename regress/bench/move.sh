@@ -50,10 +50,9 @@ qemu_start()
 	background $qemu_pid
 }
 
-# peer_send N: QEMU N - 1 moves to N, which waits for it before the clock runs.
+# peer_send N: QEMU N - 1 moves to N, which waits for it.
 peer_send()
 {
-	qemu_start "$1" -serial null -incoming "unix:$work/mig.$1"
 	"$bench/bench_warm" $at_hand
 	quiet "$bench/bench_migrate" "$work/qmp.$(($1 - 1))" "$work/qmp.$1" \
 	    "unix:$work/mig.$1" 300
@@ -73,6 +72,8 @@ row_send()
 	    "$tools/awaitline" 60 "$work/serial" '!' 1 >/dev/null; then
 		for i in $(seq $((pairs + 1))); do
 			old=$qemu_pid
+			qemu_start "$i" -serial null \
+			    -incoming "unix:$work/mig.$i"
 			[ $((i % 2)) -eq 0 ] || o=$(ours_send \
 			    "move$((i - 1))" "move$i")
 			p=$(peer_send "$i")
