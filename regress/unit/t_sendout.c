@@ -150,6 +150,18 @@ test_it_takes_all(void)
 	}
 }
 
+/* It is the reader's by then: were it kept, there would be two. */
+static void
+test_an_end_is_wanted_too_late(void)
+{
+	REQUIRE(begin(false));
+	CHECK_EQ(put(1000), 0);
+	CHECK_EQ(read(fd[0], bytes, MUCH), 1000);
+	stop_now();
+	CHECK_EQ(sendout_end(&out), 0);
+	end();
+}
+
 static void
 test_a_file(void)
 {
@@ -191,6 +203,7 @@ main(void)
 	TEST(test_an_end_is_wanted);
 	TEST(test_it_goes_away);
 	TEST(test_it_takes_all);
+	TEST(test_an_end_is_wanted_too_late);
 	TEST(test_a_file);
 	TEST(test_what_was_not_opened);
 	return CHECK_EXIT();

@@ -142,22 +142,27 @@ sendout_left(const struct sendout *o)
 	    : left;
 }
 
+/* Whose reader has all is gone, whatever is wanted by now. */
 static int
 sendout_drain(struct sendout *o)
 {
 	struct pollfd pfd = { .fd = o->fd, .events = 0 };
-	int ms = 0, left;
+	int ms = 0, left, found, error;
 
 	for (;; ms = LOOK_MS) {
 		pfd.revents = 0;
-		if (sendout_poll(o, &pfd, ms) == -1)
-			return -1;
+		found = sendout_poll(o, &pfd, ms);
+		error = errno;
 		left = sendout_left(o);
 		if (left <= 0)
 			return left;
 		if ((pfd.revents & (POLLERR | POLLHUP)) != 0)
 			return sendout_why(
 			    o, EPIPE, "the reader has not taken all");
+		if (found == -1) {
+			errno = error;
+			return -1;
+		}
 	}
 }
 
