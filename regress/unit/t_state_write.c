@@ -110,6 +110,7 @@ stream_write_parts(
 }
 
 static uint64_t part = PAGES;
+static state_give_fn *giver; /* NULL: all is put */
 
 static int
 stream_write(const struct state_range *range, struct state_packer *packer,
@@ -119,6 +120,8 @@ stream_write(const struct state_range *range, struct state_packer *packer,
 	int r = -1;
 
 	sample_free(&stream);
+	if (giver != NULL && state_writer_give(w, giver) == -1)
+		abort();
 	if (stream_begin(w) == 0 && stream_write_parts(w, range, part) == 0)
 		r = state_write_end(w);
 	state_writer_written(w, written);
@@ -265,6 +268,70 @@ few_pages(void)
 	    (PAGES / 2 + STATE_SECTION_PAGES - 1) / STATE_SECTION_PAGES);
 }
 
+/* --- pages that are given away ---------------------------------------------
+ */
+
+static unsigned int gifts;
+
+/* Whole pages, where whole pages may lie in the stream. */
+static int
+take_gift(void *arg, void *pages, size_t len)
+{
+	struct iovec iov = { pages, len };
+
+	gifts++;
+	CHECK_EQ((uintptr_t)pages % STATE_PAGE, 0);
+	CHECK_EQ(len % STATE_PAGE, 0);
+	CHECK_EQ(stream.len % STATE_PAGE, 0);
+	return sample_put(arg, &iov, 1);
+}
+
+static int
+refuse_gift(void *arg, void *pages, size_t len)
+{
+	(void)arg;
+	(void)pages;
+	(void)len;
+	errno = ENOSPC;
+	return -1;
+}
+
+/* The stream is the same one, whether the memory stands or not. */
+static void
+given(void)
+{
+	struct state_bytes put = { 0 };
+	struct state_range range;
+	struct state_written written;
+
+	memory_new();
+	for (uint32_t page = 0; page < PAGES; page++)
+		if (page % 100 != 7)
+			page_fill(page);
+	part = 700;
+	for (uint32_t flags = 0; flags <= STATE_RANGE_STILL;
+	     flags += STATE_RANGE_STILL) {
+		range = range_new(flags);
+		giver = NULL;
+		CHECK_EQ(stream_write(&range, NULL, &written), 0);
+		put = stream;
+		stream = (struct state_bytes) { 0 };
+		giver = take_gift;
+		gifts = 0;
+		CHECK_EQ(stream_write(&range, NULL, &written), 0);
+		CHECK(gifts >= PAGES / STATE_SECTION_PAGES);
+		CHECK_EQ(written.bytes, stream.len);
+		CHECK(stream.len == put.len &&
+		    memcmp(stream.bytes, put.bytes, put.len) == 0);
+		sample_free(&put);
+	}
+	giver = refuse_gift;
+	CHECK_EQ(stream_write(&range, NULL, &written), -1);
+	CHECK_EQ(errno, ENOSPC);
+	giver = NULL;
+	part = PAGES;
+}
+
 /* --- threads -------------------------------------------------------------- */
 
 static void
@@ -377,6 +444,7 @@ main(void)
 	TEST(holes);
 	TEST(no_file);
 	TEST(few_pages);
+	TEST(given);
 	TEST(threads);
 	TEST(early_threads);
 	TEST(given_up);

@@ -84,7 +84,7 @@ state_pipe_readv(
 
 	if (len < MUCH || count > STATE_IO_PARTS)
 		return readv(fd, iov, count);
-	n = splice(fd, NULL, p->own[1], NULL, len, SPLICE_F_MOVE);
+	n = splice(fd, NULL, p->own[1], NULL, len, 0);
 	if (n <= 0)
 		return n;
 	for (int i = 0; i < count; i++)

@@ -26,6 +26,7 @@
 #include "image/state_zstd.h"
 
 #define DATA ((size_t)STATE_SECTION_PAGES * STATE_PAGE)
+_Static_assert(DATA <= STATE_GIFT_MAX, "a section's pages are given at once");
 
 /* A MEMORY section on its way.  Several of them are while they are packed. */
 struct slot {
