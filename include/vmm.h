@@ -180,7 +180,8 @@ int vm_memory_layout(struct vm *vm, struct vm_memseg *segs, int max);
  * initrd, where a kernel allocates first): the host then has 500 times fewer
  * page faults and the guest's page walks are shorter.  What is there stays.
  * Costs the memory at once.  ENOTSUP: not with this kernel (before 6.1);
- * ENOMEM: no large page free; the range works as well without.
+ * ENOMEM: no large page free; EAGAIN: somebody uses a page of it just now.  The
+ * range works as well without.
  */
 int vm_memory_large(struct vm *vm, uint64_t gpa, uint64_t len);
 

@@ -48,8 +48,8 @@ receivemem_enlarge(struct receivemem *m, uint64_t gpa, uint64_t end)
 	if (from < m->large_to)
 		from = m->large_to;
 	if (vm_memory_large(m->board->vm, from, to - from) == -1) {
-		/* Else it is the edge of the RAM. */
-		m->small = errno != EFAULT;
+		/* Else it is the edge of the RAM, or for this once. */
+		m->small = errno != EFAULT && errno != EAGAIN;
 		return false;
 	}
 	if (from != m->large_to)
