@@ -217,6 +217,10 @@ run_guest(uint8_t said[3])
 				return true;
 			continue;
 		}
+		if (!e.u.pio.write && e.u.pio.port == 0xf3) {
+			usleep(1000);
+			continue;
+		}
 		pthread_mutex_lock(&lock);
 		notify_exits += e.u.pio.port == NOTIFY;
 		if (e.u.pio.write) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The virtio transport: registers, negotiation, reset, interrupts, and what
- * becomes of the guest's device when its process breaks or dies. */
+/* The virtio transport: registers, negotiation, reset, and what becomes of the
+ * guest's device when its process breaks or dies. */
 #include "pci/virtio_pci.h"
 
 #include "check.h"
@@ -193,79 +193,6 @@ reset_waits_for_the_process(void)
 	CHECK_EQ(STATUS(), 0);
 	pump();
 	CHECK_EQ(proc.reset, 3);
-	teardown();
-}
-
-static void
-interrupts_by_line(void)
-{
-	REQUIRE(setup());
-	drive();
-	CHECK(!fake.level[10]);
-	eventfd_write(proc.irq[0], 1);
-	pump();
-	CHECK(fake.level[10]);
-	CHECK_EQ(IN(0x200, 1), 1);
-	CHECK(!fake.level[10]);
-	CHECK_EQ(IN(0x200, 1), 0);
-	/* A reset takes it back. */
-	eventfd_write(proc.irq[0], 1);
-	pump();
-	CHECK(fake.level[10]);
-	SET_STATUS(0);
-	CHECK(!fake.level[10]);
-	CHECK_EQ(IN(0x200, 1), 0);
-	teardown();
-}
-
-static void
-msix_program(unsigned int vector, uint32_t value)
-{
-	bus_write(
-	    fake_machine.bus, BUS_MMIO, table + 16 * vector, 4, 0xfee00000);
-	bus_write(
-	    fake_machine.bus, BUS_MMIO, table + 16 * vector + 8, 4, value);
-	bus_write(fake_machine.bus, BUS_MMIO, table + 16 * vector + 12, 4, 0);
-}
-
-static unsigned int
-msix_capability(void)
-{
-	unsigned int at = fake_config_in(SLOT, 0x34, 1);
-
-	while (at != 0 && fake_config_in(SLOT, at, 1) != 0x11)
-		at = fake_config_in(SLOT, at + 1, 1);
-	return at;
-}
-
-static void
-interrupts_by_message(void)
-{
-	unsigned int cap;
-
-	REQUIRE(setup());
-	cap = msix_capability();
-	fake_config_out(SLOT, cap + 2, 2, 0x8000);
-	msix_program(0, 0x40);
-	msix_program(1, 0x41);
-	OUT(16, 2, 0);
-	CHECK_EQ(IN(16, 2), 0);
-	OUT(16, 2, 2);
-	CHECK_EQ(IN(16, 2), 0xffff);
-	OUT(16, 2, 0);
-	OUT(22, 2, 0);
-	OUT(26, 2, 1);
-	CHECK_EQ(IN(26, 2), 1);
-	drive();
-	REQUIRE(fake_count_irqfds() == 1);
-	CHECK_EQ(fake.irqfd[0].value, 0x41);
-	/* The line and the ISR stay out of it. */
-	eventfd_write(proc.irq[0], 1);
-	pump();
-	CHECK(!fake.level[10]);
-	CHECK_EQ(IN(0x200, 1), 0);
-	SET_STATUS(0);
-	CHECK_EQ(fake_count_irqfds(), 0);
 	teardown();
 }
 
@@ -550,8 +477,6 @@ main(void)
 	TEST(device_configuration);
 	TEST(start_tells_the_process);
 	TEST(reset_waits_for_the_process);
-	TEST(interrupts_by_line);
-	TEST(interrupts_by_message);
 	TEST(broken_rings_need_a_reset);
 	TEST(dead_process_is_replaced);
 	TEST(dead_process_while_resetting);

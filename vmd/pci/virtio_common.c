@@ -125,6 +125,7 @@ virtio_common_reset(struct virtio_device *v)
 		q->desc = q->driver = q->device = 0;
 		msix_set_vector(v->msix, &q->call, MSIX_NO_VECTOR);
 	}
+	virtio_drain(v);
 	virtio_link_reset(v);
 	virtio_update(v);
 }

@@ -54,6 +54,8 @@ virtio_link_end(struct virtio_device *v)
 	bool waited = virtio_is_stopping(v), live = v->live;
 
 	virtio_link_used(v);
+	if (v->resetting)
+		virtio_drain(v);
 	virtio_link_close(v);
 	virtio_update(v);
 	if (live)
@@ -220,6 +222,8 @@ virtio_reset_done(void *arg, struct msg *m)
 		return;
 	}
 	v->resetting = false;
+	/* Before the driver sets vectors, which would find it. */
+	virtio_drain(v);
 	if (v->paused && !v->stopping)
 		virtio_stopped(v);
 	virtio_link_push(v);
