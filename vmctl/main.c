@@ -73,6 +73,8 @@ main(int argc, char *argv[])
 	int ch, status;
 
 	setlocale(LC_CTYPE, "");
+	/* A line is one write: a command of ours may have one to say, too. */
+	setlinebuf(stderr);
 	signal(SIGPIPE, SIG_IGN);
 	while ((ch = getopt(argc, argv, "+S:v")) != -1) {
 		switch (ch) {

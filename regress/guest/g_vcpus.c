@@ -403,6 +403,8 @@ threads_ns(void)
 }
 
 #define SHARE_MS 600
+/* A host that is disturbed at one time is not so at all times. */
+#define TRIES 5
 
 /* Percent of the time that the vCPUs ran, at most: others work here, too. */
 static unsigned int
@@ -413,6 +415,20 @@ ran_percent(void)
 	usleep(SHARE_MS * 1000);
 	return (unsigned int)((threads_ns() - threads) * 100 / CPUS /
 	    (host_ns() - host));
+}
+
+/* Whether that is at most so much. */
+static bool
+ran_at_most(unsigned int percent)
+{
+	unsigned int ran;
+
+	for (unsigned int i = 0; i < TRIES; i++) {
+		if ((ran = ran_percent()) <= percent)
+			return true;
+		printf("# ran %u%% of the time, want %u\n", ran, percent);
+	}
+	return false;
 }
 
 static void
@@ -433,15 +449,10 @@ stands_its_share(void)
 	tell_guest(2, 0);
 	for (unsigned int i = 0; i < sizeof(percents) / sizeof(percents[0]);
 	     i++) {
-		unsigned int ran;
-
 		vcpus_throttle(&vcpus, percents[i]);
 		usleep(1000);
-		ran = ran_percent();
 		/* What is too much: the way in and out of each turn. */
-		if (!CHECK(ran <= 100 - percents[i] + 10))
-			printf("# ran %u%% of the time, throttled by %u%%\n",
-			    ran, percents[i]);
+		CHECK(ran_at_most(100 - percents[i] + 10));
 	}
 	tell_guest(0, 1);
 	/* None has been forgotten. */
@@ -474,24 +485,39 @@ held_while_it_stands(void)
 	vcpus_resume(&vcpus, false);
 }
 
+/* Its end is not waited for until the next turn. */
+static void
+ends_at_once(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < TRIES; i++) {
+		unsigned long before;
+		uint64_t begin;
+
+		vcpus_throttle(&vcpus, THROTTLE_MAX);
+		let_run(1);
+		/* Its run is over. */
+		usleep(5000);
+		before = counted();
+		begin = host_ns();
+		vcpus_throttle(&vcpus, 0);
+		while (counted() == before)
+			usleep(100);
+		if (host_ns() - begin < least)
+			least = host_ns() - begin;
+	}
+	CHECK(least < 50000000);
+	let_run(10);
+}
+
 static void
 slowed_down(void)
 {
-	unsigned long before;
-	uint64_t begin;
-
 	GUEST_NEEDS_KVM();
 	stands_its_share();
 	held_while_it_stands();
-	/* The end of it is not waited for until the next turn. */
-	let_run(1);
-	before = counted();
-	begin = host_ns();
-	vcpus_throttle(&vcpus, 0);
-	while (counted() == before)
-		usleep(100);
-	CHECK(host_ns() - begin < 50000000);
-	let_run(10);
+	ends_at_once();
 }
 
 static void

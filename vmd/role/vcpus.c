@@ -333,14 +333,14 @@ vcpus_stand(struct vcpus *vs, const struct vcpu *vcpu, unsigned int percent,
 /* As vm_run(), but the vCPU stands a share of the time. */
 static int
 vcpus_run_share(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e,
-    unsigned int percent)
+    struct throttle *throttle, unsigned int percent)
 {
 	struct timespec now;
 	uint64_t until;
 	int r;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!throttle_may_run(percent,
+	if (!throttle_may_run(throttle, percent,
 		(uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec,
 		&until)) {
 		vcpus_stand(vs, vcpu, percent, until);
@@ -353,12 +353,13 @@ vcpus_run_share(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e,
 }
 
 static int
-vcpus_run(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e)
+vcpus_run(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e,
+    struct throttle *throttle)
 {
 	unsigned int percent = __atomic_load_n(&vs->throttle, __ATOMIC_RELAXED);
 
 	return percent == 0 ? vm_run(vcpu, e)
-			    : vcpus_run_share(vs, vcpu, e, percent);
+			    : vcpus_run_share(vs, vcpu, e, throttle, percent);
 }
 
 static void *
@@ -367,6 +368,7 @@ vcpus_thread(void *arg)
 	struct vcpu_arg a = *(struct vcpu_arg *)arg;
 	struct vcpus *vs = a.vcpus;
 	struct vcpu *vcpu = vs->vcpu[a.id];
+	struct throttle throttle = { 0 };
 	struct vm_exit e;
 	bool ran = false;
 
@@ -375,7 +377,7 @@ vcpus_thread(void *arg)
 		if (!vcpus_may_run(vs, vcpu))
 			vcpus_wait(vs, vcpu, ran);
 		ran = true;
-		if (vcpus_run(vs, vcpu, &e) == 0) {
+		if (vcpus_run(vs, vcpu, &e, &throttle) == 0) {
 			vcpus_exit(vs, vcpu, &e);
 			continue;
 		}
