@@ -146,17 +146,17 @@ config: $(CONFCHECK) ## the tests of vm.conf only
 update-ok: $(CONFCHECK) ## take what the parser says now as what it should say
 	regress/config/config.sh -u $<
 
+# As many jobs as processors, if make was not told.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # A second make, because what is installed decides how the first one read this.
 test: ## all tests (or ONLY="unit guest ..."); the last line is 'N passed, N failed, N skipped'
 	regress/deps build test
 	@regress/host/kernels $(KERNELS) || \
 	    echo "There are no kernels for guests: the tests that boot one are skipped."
-	@$(MAKE) --no-print-directory suite
+	@$(MAKE) --no-print-directory $(JOBS) suite
 suite: all $(UNIT) $(GUEST) $(LIBVMM_EXAMPLES) $(SANDBOX) $(REPLAY) $(TOOLS) $(CONFCHECK) \
     $(if $(wildcard $(KERNELS)/cloud/version),assets)
-	@$(MAKE) --no-print-directory SAN=1 O=$(O)/san unit-programs
-	@$(MAKE) --no-print-directory SAN=thread O=$(O)/tsan tsan-programs
-	@UNIT="$(UNIT)" GUEST="$(GUEST)" SANDBOX="$(SANDBOX)" \
+	@MAKE="$(MAKE_COMMAND)" UNIT="$(UNIT)" GUEST="$(GUEST)" SANDBOX="$(SANDBOX)" \
 	    REPLAY="$(REPLAY)" TSAN="$(TSAN)" VMD="$(VMD)" VMCTL="$(VMCTL)" regress/suite $(ONLY)
 
 demo: ## the main job, shown: two guests from a vm.conf, from start to stop
