@@ -294,6 +294,7 @@ uint32_t vcpu_id(const struct vcpu *vcpu);
  * The full power-up state (SDM 3, table 10-1): general, segment, control,
  * debug registers, XCR0, FPU and vector state, MSRs with MTRRs, PAT and TSC,
  * LAPIC, pending events; id 0 runnable, the others waiting for INIT and SIPI.
+ * While it does not run; the last exit needs no answer.
  */
 int vcpu_reset(struct vcpu *vcpu);
 

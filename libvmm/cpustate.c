@@ -65,14 +65,8 @@ cpustate_set_xsave(struct vcpu *vcpu, const struct vcpu_state *state)
 int
 cpustate_set(struct vcpu *vcpu, const struct vcpu_state *state)
 {
-	struct vm_exit exit;
-
-	/* Else the answer of the last exit would go into these registers. */
-	do {
-		if (vcpu_complete(vcpu, &exit) == -1)
-			return -1;
-	} while (exit.reason != VM_EXIT_CANCELLED);
-	if (vcpu->be->set_sregs(vcpu, &state->sregs) == -1 ||
+	if (vcpu_drop_exit(vcpu) == -1 ||
+	    vcpu->be->set_sregs(vcpu, &state->sregs) == -1 ||
 	    vcpu->be->set_regs(vcpu, &state->regs) == -1 ||
 	    vcpu->be->set_debugregs(vcpu, &state->debug) == -1)
 		return -1;

@@ -146,7 +146,6 @@ vm_inject_exception(struct vcpu *vcpu, int vector, bool errcode_valid,
 	struct vmm_event event = { VM_HW_EXCEPTION, vector, errcode_valid,
 		errcode };
 	struct vcpu_regs before;
-	struct vm_exit exit;
 	int err = event_check(&event);
 
 	if (err != 0) {
@@ -155,11 +154,8 @@ vm_inject_exception(struct vcpu *vcpu, int vector, bool errcode_valid,
 	}
 	if (vcpu->be->get_regs(vcpu, &before) == -1)
 		return -1;
-	/* What the instruction asks beyond the last exit is dropped. */
-	do {
-		if (vcpu_complete(vcpu, &exit) == -1)
-			return -1;
-	} while (exit.reason != VM_EXIT_CANCELLED);
+	if (vcpu_drop_exit(vcpu) == -1)
+		return -1;
 	if (restart_instruction && vcpu->be->set_regs(vcpu, &before) == -1)
 		return -1;
 	return event_inject(vcpu, &event);

@@ -97,6 +97,12 @@ int vm_need_chips(struct vm *vm);
 /* Whether the run must end, and by what exit; takes a cancel. */
 bool vcpu_stopped(struct vcpu *vcpu, struct vm_exit *exit);
 
+/*
+ * Ends the instruction of the last exit, and drops what it asks beyond that:
+ * else its answer would go into registers that are set meanwhile.
+ */
+int vcpu_drop_exit(struct vcpu *vcpu);
+
 /* Asks the run in progress or the next one to end, because of stop. */
 int vcpu_stop(struct vcpu *vcpu, unsigned int stop);
 

@@ -92,9 +92,21 @@ vcpu_id(const struct vcpu *vcpu)
 }
 
 int
+vcpu_drop_exit(struct vcpu *vcpu)
+{
+	struct vm_exit exit;
+
+	do {
+		if (vcpu_complete(vcpu, &exit) == -1)
+			return -1;
+	} while (exit.reason != VM_EXIT_CANCELLED);
+	return 0;
+}
+
+int
 vcpu_reset(struct vcpu *vcpu)
 {
-	return vcpu->be->vcpu_reset(vcpu);
+	return vcpu_drop_exit(vcpu) == -1 ? -1 : vcpu->be->vcpu_reset(vcpu);
 }
 
 void
