@@ -301,6 +301,11 @@ int vcpu_reset(struct vcpu *vcpu);
 /* Gives the guest the CPUID of the policy; vcpu_open() does it. */
 int vcpu_set_cpuid(struct vcpu *vcpu);
 
+/*
+ * Registers of a vCPU that does not run, in the caller's thread.  An exit that
+ * has not been answered (vcpu_complete()) is so only by the next run, and then
+ * changes the registers that were set.
+ */
 int vcpu_get_regs(struct vcpu *vcpu, struct vcpu_regs *regs);
 int vcpu_set_regs(struct vcpu *vcpu, const struct vcpu_regs *regs);
 int vcpu_get_sregs(struct vcpu *vcpu, struct vcpu_sregs *sregs);
