@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ipc/clock.h"
 #include "ipc/log.h"
 #include "pci/bus.h"
 #include "role/board.h"
@@ -335,14 +336,11 @@ static int
 vcpus_run_share(struct vcpus *vs, struct vcpu *vcpu, struct vm_exit *e,
     struct throttle *throttle, unsigned int percent)
 {
-	struct timespec now;
 	uint64_t until;
 	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!throttle_may_run(throttle, percent,
-		(uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec,
-		&until)) {
+	if (!throttle_may_run(
+		throttle, percent, (uint64_t)clock_ns(), &until)) {
 		vcpus_stand(vs, vcpu, percent, until);
 		e->reason = VM_EXIT_CANCELLED;
 		return 0;
