@@ -96,7 +96,17 @@ has_not_grown()
 	NR == 2 { for (i = 1; i <= NF; i++) more += $i > was[i] + 64 }
 	END { exit NF != 8 || more > 0 }'
 }
-on_A=$(holdings) on_B=$(on B holdings)
+# Holdings, once what the move before has left is closed.
+settled()
+{
+	was=
+	until now=$(holdings) && [ "$now" = "$was" ]; do
+		was=$now
+		sleep 0.5
+	done
+	echo "$now"
+}
+on_A=$(settled) on_B=$(on B settled)
 began=$(memories)
 expect 'to and fro, ten times' to_and_fro 10
 went web A
