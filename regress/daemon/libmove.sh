@@ -101,14 +101,14 @@ whole()
 }
 
 # last_tick NAME: of the terminal where it is now, what it counts next: the
-# newest whole line of those that come within a moment, or within some more on a
-# machine that has much to do.
+# newest whole line, which is one with its end, of those that come within a
+# moment, or within some more on a machine that has much to do.
 last_tick()
 {
 	for moment in 0.3 0.6 1.2 2.4; do
 		line=$(timeout $moment cat "/dev/$(column "$1" TTY)" \
-		    2>/dev/null | tr -d '\r' |
-		    sed -n 's/^\(tick .* flaws [0-9]*\)$/\1/p' | tail -n 1)
+		    2>/dev/null |
+		    sed -n 's/^\(tick .* flaws [0-9]*\)\r$/\1/p' | tail -n 1)
 		[ -z "$line" ] || break
 	done
 	echo "$line"

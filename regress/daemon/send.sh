@@ -96,12 +96,13 @@ has_not_grown()
 	NR == 2 { for (i = 1; i <= NF; i++) more += $i > was[i] + 64 }
 	END { exit NF != 8 || more > 0 }'
 }
-# Holdings, once what the move before has left is closed.
+
+# settled: holdings, once what the move before has left is closed.
 settled()
 {
-	was=
-	until now=$(holdings) && [ "$now" = "$was" ]; do
-		was=$now
+	held=
+	until now=$(holdings) && [ "$now" = "$held" ]; do
+		held=$now
 		sleep 0.5
 	done
 	echo "$now"
