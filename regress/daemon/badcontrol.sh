@@ -34,9 +34,9 @@ replaced()
 }
 goes_on()
 {
-	expect "$1: it is ended, the log says why" wait_for 5 too_many "$2"
-	expect "$1: another takes its place" wait_for 5 replaced
-	expect "$1: which serves" wait_for 5 vmd_answers
+	expect "$1: it is ended, the log says why" wait_for 20 too_many "$2"
+	expect "$1: another takes its place" wait_for 20 replaced
+	expect "$1: which serves" wait_for 20 vmd_answers
 	expect "$1: the VM went on" [ "$(column bystander PID)" = "$pid" ]
 	same_as_before "$1: nothing is left" "$before"
 }
@@ -53,14 +53,14 @@ sleep 0.5
 expect 'the last is taken, too' too_many 0
 expect 'one more' refuse timeout 10 "$VMCTL" status
 goes_on 'a client too many' 1
-expect 'a client too many: who waited is told' wait_for 5 gone $waiter
+expect 'a client too many: who waited is told' wait_for 20 gone $waiter
 
 # The places of those that its predecessor announced are free again.
 control=$(role_pid control)
 expect 'as many once more' by 61010
 expect 'are taken by its successor' too_many 1
 kill -9 "$control"
-expect 'it dies, another serves' wait_for 5 vmd_answers
+expect 'it dies, another serves' wait_for 20 vmd_answers
 
 sleep 2
 control=$(role_pid control)
@@ -73,6 +73,6 @@ sleep 2.2
 control=$(role_pid control)
 by 61011 >/dev/null 2>&1
 expect 'who waited for the VM is told that it will not hear of it' \
-    wait_for 5 gone $waiter
+    wait_for 20 gone $waiter
 goes_on 'once more' 3
 exit "$failed"

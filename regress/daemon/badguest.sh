@@ -32,7 +32,7 @@ sleep 0.5
 floods=$(column floods PID)
 asks floods stats floods
 expect 'a flood ends its VM' wait_for 10 gone "$floods"
-expect 'who asked it is told' wait_for 5 answered floods
+expect 'who asked it is told' wait_for 20 answered floods
 expect 'that it does not run' grep -q 'vm is not running' "$work/floods.out"
 expect 'the log says why' \
     logged 'vm floods: its process says more than it was asked: ended'
@@ -46,22 +46,22 @@ expect 'and so does who asked the good one' refuse answered good
 expect 'and who waits for its end' refuse answered waits
 expect 'others are served' ctl status good
 expect 'the liar ends' ctl stop -fw lies
-expect 'who asked it is told' wait_for 5 answered lies
+expect 'who asked it is told' wait_for 20 answered lies
 expect 'that it does not run' grep -q 'vm is not running' "$work/lies.out"
 
 repeats=$(column repeats PID)
 expect 'one that repeats itself answers once' ctl stats repeats
-expect 'and is ended' wait_for 5 gone "$repeats"
+expect 'and is ended' wait_for 20 gone "$repeats"
 expect 'the log says why' \
     logged 'vm repeats: its process answers what nobody asked: ended'
 
 kill -CONT "$pid"
-expect 'the good one answers' wait_for 5 answered good
+expect 'the good one answers' wait_for 20 answered good
 expect 'as asked' [ "$(cat "$work/good.rc")" = 0 ]
 expect 'with nothing of the others' \
     sh -c "grep -q cpu_time '$work/good.out' && ! grep -q bad '$work/good.out'"
 for i in 1 2 3 4 5 6 7 8; do
-	expect "so do the other askers: $i" wait_for 5 answered "crowd$i"
+	expect "so do the other askers: $i" wait_for 20 answered "crowd$i"
 	expect "with all of it: $i" [ "$(wc -l <"$work/crowd$i.out")" = \
 	    "$(wc -l <"$work/good.out")" ]
 done
@@ -74,5 +74,5 @@ expect 'so is the parent' small "$vmd_pid" "$parent"
 expect 'and control' small "$(role_pid control)" "$control"
 expect 'the good one went on' [ "$(column good PID)" = "$pid" ]
 expect 'and ends' ctl stop -fw good
-expect 'who waited for that is told' wait_for 5 answered waits
+expect 'who waited for that is told' wait_for 20 answered waits
 exit "$failed"

@@ -23,7 +23,7 @@ process=$(column early PID)
 asks early stats early
 expect 'that asks for its disks when it does not move is ended' \
     wait_for 10 gone "$process"
-expect 'who asked it is told' wait_for 5 answered early
+expect 'who asked it is told' wait_for 20 answered early
 expect 'the log says why' logged \
     'vm early: its process asks for disks when it does not move: ended'
 

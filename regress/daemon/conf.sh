@@ -31,7 +31,7 @@ cat >vm.conf <<-END
 	vm "two" { disable, memory 32M, disk "$work/two.img" }
 END
 vmd_run
-expect 'what vm.conf enables is started' wait_for 5 is_state one running
+expect 'what vm.conf enables is started' wait_for 20 is_state one running
 expect 'what it disables is not' is_state two stopped
 pid=$(column one PID)
 before=$(holdings)
@@ -49,7 +49,7 @@ expect 'the list is what it was' [ "$(ctl status | wc -l)" -eq 3 ]
 : >vmd.log
 kill -HUP "$vmd_pid"
 expect 'SIGHUP with a wrong file: the log has it' \
-    wait_for 5 logged 'vm.conf:2: '
+    wait_for 20 logged 'vm.conf:2: '
 expect 'SIGHUP: the running VM is untouched' untouched
 printf 'vm "x" {\n' >vm.conf
 expect 'a file that ends too early' says 'vm.conf:' ctl reload
@@ -72,13 +72,13 @@ cat >vm.conf <<-END
 	vm "three" { memory 32M, disk "$work/two.img" }
 END
 expect 'a good file again' ctl reload
-expect 'a new VM is started' wait_for 5 is_state three running
+expect 'a new VM is started' wait_for 20 is_state three running
 expect 'a VM that is not in it goes on while it runs' untouched
 expect 'a changed definition counts' [ "$(column two MAXMEM)" = 48.0M ]
 expect 'it stops' ctl stop -fw one
 expect 'and is forgotten' unknown one
 : >vmd.log
 kill -HUP "$vmd_pid"
-expect 'SIGHUP reads it again' wait_for 5 logged 'configuration reloaded'
+expect 'SIGHUP reads it again' wait_for 20 logged 'configuration reloaded'
 expect 'a running VM is not started twice' [ "$(ctl status | wc -l)" -eq 3 ]
 exit "$failed"

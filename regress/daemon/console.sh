@@ -25,5 +25,5 @@ expect 'the last words are still there' sh -c \
     'timeout 2 cat <&3 | grep -q "No bootable device"'
 exec 3<&-
 expect 'stop of the first' ctl stop -fw late
-expect 'its terminal is gone' wait_for 3 refuse [ -c "/dev/$tty" ]
+expect 'its terminal is gone' wait_for 20 refuse [ -c "/dev/$tty" ]
 exit "$failed"

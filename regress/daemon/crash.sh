@@ -27,9 +27,9 @@ crash()
 		pid=$(column lost PID)
 		[ -n "$pid" ] || return 1
 		type_keys lost x
-		wait_for 5 gone "$pid" || return 1
+		wait_for 20 gone "$pid" || return 1
 		n=$((n + 1)) ups=$((ups + 1))
-		[ $# -gt 1 ] || console_within 5 lost '^up' "$ups" || return 1
+		[ $# -gt 1 ] || console_within 20 lost '^up' "$ups" || return 1
 	done
 }
 expect 'it crashes twice and is up each time' crash 2
@@ -47,15 +47,15 @@ expect 'it crashes a third time, later, and is up' crash 1
 expect 'and a fourth time' crash 1
 expect 'it is not given up' refuse logged 'restarted too quickly'
 expect 'a fifth time, the third within 6 s' crash 1 last
-expect 'it is not up again' wait_for 5 unknown lost
+expect 'it is not up again' wait_for 20 unknown lost
 expect 'the log says that' logged 'lost (vm [0-9]*): restarted too quickly'
 expect 'and that it crashed' logged 'lost (vm [0-9]*) crashed: KVM cannot'
-expect 'who waited hears of it' wait_for 5 gone "$waiter" || kill "$waiter"
+expect 'who waited hears of it' wait_for 20 gone "$waiter" || kill "$waiter"
 wait "$waiter"
 status=$?
 expect 'with status 1' [ $status -eq 1 ]
 expect 'and why' grep -q 'KVM cannot emulate' "$work/wait.out"
-expect 'its terminal is gone' wait_for 2 refuse [ -c "/dev/$tty" ]
+expect 'its terminal is gone' wait_for 20 refuse [ -c "/dev/$tty" ]
 expect 'no process of it is left' [ -z "$(role_pids '(vm|blk[0-9]) ?/?lost')" ]
 
 exit "$failed"

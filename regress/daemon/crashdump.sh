@@ -91,7 +91,7 @@ expect 'and has left a dump, too' count 2
 # More than three crashes in six seconds are too many.
 sleep 7
 expect 'a third crash' crash web x
-expect 'the two newest dumps are kept' wait_for 5 count 2
+expect 'the two newest dumps are kept' wait_for 20 count 2
 expect 'the oldest is removed' [ ! -e "$core" ]
 while read -r name; do
 	expect "$name is not" [ -e "$work/cores/$name" ]

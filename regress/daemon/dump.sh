@@ -173,7 +173,7 @@ rm "$work/out/k.core"
 expect 'a dump is under way' begin
 kill -KILL "$asked"
 wait "$asked" 2>/dev/null
-expect 'vmctl is killed: nothing is left' wait_for 5 nothing_in "$work/out"
+expect 'vmctl is killed: nothing is left' wait_for 20 nothing_in "$work/out"
 expect 'the guest goes on' alive large
 expect 'the next dump is made' wait_for 10 ctl dump large "$work/out/n.core"
 rm "$work/out/n.core"
@@ -181,7 +181,7 @@ rm "$work/out/n.core"
 expect 'a dump is under way' begin
 kill -TERM "$asked"
 wait "$asked" 2>/dev/null
-expect 'vmctl is ended: nothing is left' wait_for 5 nothing_in "$work/out"
+expect 'vmctl is ended: nothing is left' wait_for 20 nothing_in "$work/out"
 expect 'the guest goes on' alive large
 
 expect 'a dump is under way' begin
@@ -194,7 +194,7 @@ wait_for 10 unknown large
 
 large()
 {
-	wait_for 5 ctl start -m 512M -b "$work/dump" -I "$work/random" large
+	wait_for 20 ctl start -m 512M -b "$work/dump" -I "$work/random" large
 	begin
 }
 expect 'a dump is under way' large

@@ -60,7 +60,7 @@ trap 'umount -l "$work/fuse" 2>/dev/null; cleanup' EXIT
 "$tools/hangfs" "$work/fuse" full >"$work/fullfs.out" &
 fullfs=$!
 background $fullfs
-expect 'a file system that forgets' wait_for 5 grep -q ready "$work/fullfs.out"
+expect 'a file system that forgets' wait_for 20 grep -q ready "$work/fullfs.out"
 expect 'a dump that is lost at its close is an error' \
     kind FILE_WRITE rw "$work/fuse/file"
 umount "$work/fuse"
@@ -71,14 +71,14 @@ wait "$fullfs"
 "$tools/hangfs" "$work/fuse" >"$work/hangfs.out" &
 hangfs=$!
 background $hangfs
-expect 'a file system that hangs' wait_for 5 grep -q ready "$work/hangfs.out"
+expect 'a file system that hangs' wait_for 20 grep -q ready "$work/hangfs.out"
 mkfifo "$work/hold"
 "$bad" "$VMD_SOCKET" one rw "$work/fuse/file" <"$work/hold" \
     >"$work/bad.out" &
 background $!
 exec 9>"$work/hold"
 expect 'a dump into its file: the client waits' \
-    wait_for 5 grep -q waits "$work/bad.out"
+    wait_for 20 grep -q waits "$work/bad.out"
 expect 'the VM process waits with it' grep -q 'a write waits' \
     "$work/hangfs.out"
 expect 'others are served' timeout 5 "$VMCTL" status one
@@ -91,7 +91,7 @@ expect 'and ended' timeout 10 "$VMCTL" stop -fw two
 type_keys one a
 expect 'the guest stands still' refuse console_within 1 one '^key a'
 exec 9>&-
-expect 'the client leaves: it goes on' console_within 5 one '^key a'
+expect 'the client leaves: it goes on' console_within 20 one '^key a'
 expect 'and is paused' timeout 5 "$VMCTL" pause one
 expect 'and goes on' timeout 5 "$VMCTL" unpause one
 expect 'another dump is refused still' says 'hangs' \
@@ -108,7 +108,7 @@ hang()
 	"$bad" "$VMD_SOCKET" one rw "$work/fuse/file" </dev/null \
 	    >"$work/hang.out" &
 	background $!
-	expect 'a dump hangs again' wait_for 5 grep -q waits "$work/hang.out"
+	expect 'a dump hangs again' wait_for 20 grep -q waits "$work/hang.out"
 }
 
 i=0
@@ -124,7 +124,7 @@ more()
 }
 expect 'more of such files are refused' wait_for 10 more
 type_keys one b
-expect 'the guest runs' console_within 5 one '^key b'
+expect 'the guest runs' console_within 20 one '^key b'
 expect 'it resets itself' reset
 expect 'though its process is not ended' logged 'is killed and does not end'
 pid2=$(column one PID)
@@ -140,7 +140,7 @@ expect 'and dumped' timeout 10 "$VMCTL" dump one "$work/again.core"
 kill "$hangfs"
 wait "$hangfs" 2>/dev/null
 umount -l "$work/fuse"
-expect 'the file system ends: the process, too' wait_for 5 gone "$pid"
-expect 'and the other' wait_for 5 gone "$pid2"
+expect 'the file system ends: the process, too' wait_for 20 gone "$pid"
+expect 'and the other' wait_for 20 gone "$pid2"
 same_as_before 'nothing is left' "$before"
 exit "$failed"

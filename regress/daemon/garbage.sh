@@ -105,7 +105,7 @@ done
 # A terminal that is open and not read takes what fits; the guest does not wait.
 expect 'a VM that prints starts' ctl start -m 32M -b "$work/garbage" \
     -A '1 f' garbage
-expect 'its terminal is opened' wait_for 5 column garbage TTY
+expect 'its terminal is opened' wait_for 20 column garbage TTY
 sleep 100000 <>"/dev/$(column garbage TTY)" &
 holder=$!
 background $holder

@@ -99,7 +99,7 @@ expect 'and detached' shows 'detached'
 expect 'again' with_gdb free 'p $rip' detach
 expect 'the guest goes on' is_state free running
 expect 'the VM process is the same' [ "$(column free PID)" = "$vm" ]
-expect 'and holds what it held' wait_for 5 [ "$(fds "$vm")" = "$had" ]
+expect 'and holds what it held' wait_for 20 [ "$(fds "$vm")" = "$had" ]
 expect 'gdb writes and reads memory' with_gdb free \
     'set {int}0x1000000 = 0x12345678' 'p/x *(int *)0x1000000' \
     'set $kept = $rax' 'set $rax = 0x4711' 'p/x $rax' 'set $rax = $kept' \
@@ -120,7 +120,7 @@ gdb_child()
 	child=$(pgrep -P "$gdb" gdb) && [ -n "$child" ]
 }
 expect 'gdb lets it run' shows_within 20 '^goes'
-expect 'it is there' wait_for 5 gdb_child
+expect 'it is there' wait_for 20 gdb_child
 sleep 1
 kill -INT "$child"
 expect 'Ctrl-C stops it' shows_within 20 '^stopped'
@@ -135,7 +135,7 @@ expect 'the first one is not disturbed' [ -e "/proc/$child" ]
 kill -KILL "$child"
 expect 'gdb is killed: the next one may come' with_gdb free 'p $rip' detach
 expect 'the guest runs' is_state free running
-expect 'nothing is left of the others' wait_for 5 [ "$(fds "$vm")" = "$had" ]
+expect 'nothing is left of the others' wait_for 20 [ "$(fds "$vm")" = "$had" ]
 
 # --- no good -----------------------------------------------------------------
 expect 'garbage' bad free garbage
@@ -153,7 +153,7 @@ done
 expect 'again and again' [ $n = 20 ]
 expect 'gdb comes after all those' with_gdb free 'p $rip' detach
 expect 'to the same VM' [ "$(column free PID)" = "$vm" ]
-expect 'which holds what it held' wait_for 5 [ "$(fds "$vm")" = "$had" ]
+expect 'which holds what it held' wait_for 20 [ "$(fds "$vm")" = "$had" ]
 expect 'the daemon works' vmd_answers
 
 # --- with the other commands -------------------------------------------------
@@ -214,7 +214,7 @@ expect 'pause of a guest that waits' ctl pause asked
 expect 'unpause' ctl unpause asked
 expect 'stop of one' timeout 20 "$VMCTL" stop -w asked
 expect 'it can be started without' ctl start -g run asked
-expect 'and runs' wait_for 5 is_state asked running
+expect 'and runs' wait_for 20 is_state asked running
 expect 'for a debugger' with_gdb asked 'p $rip' detach
 ctl stop -fw asked >/dev/null 2>&1
 
@@ -316,7 +316,7 @@ vmd_run
 expect 'the next one has removed it' [ ! -e "$folder" ]
 ln -s "$work" "$folder"
 # (The kernel may hold on to the disk of a killed daemon for a moment.)
-expect 'a folder that is none is refused' wait_for 5 \
+expect 'a folder that is none is refused' wait_for 20 \
     says "debugger's socket" idle free -g run
 expect 'with its name' says "$folder" idle free -g run
 rm "$folder"

@@ -71,7 +71,7 @@ for state in "$folder"/*-vm-"$vendor".state; do
 	expect "$name: where something is then" wrote "$work/golden.img"
 	console_open golden
 	type_keys golden q
-	expect "$name: it hears a key" console_within 5 golden '^key q'
+	expect "$name: it hears a key" console_within 20 golden '^key q'
 	expect "$name: it ends" ctl stop -fw golden
 done
 exit "$failed"

@@ -33,7 +33,7 @@ bystander_ended()
 {
 	unknown bystander
 }
-expect 'what it asked last is done all the same' wait_for 5 bystander_ended
+expect 'what it asked last is done all the same' wait_for 20 bystander_ended
 expect 'the VM it never described whole is not there' unknown vanished
 expect 'a VM starts again' idle bystander
 same_as_before 'nothing is left of those' "$before"
@@ -42,7 +42,7 @@ pid=$(column bystander PID)
 truncate -s 1M "$work/abandoned.img"
 expect 'one that starts a VM and is gone' \
     "$bad" "$VMD_SOCKET" abandon abandoned "$work/abandoned.img"
-expect 'the VM runs without it' wait_for 5 is_state abandoned running
+expect 'the VM runs without it' wait_for 20 is_state abandoned running
 expect 'and ends' ctl stop -fw abandoned
 same_as_before 'nothing is left of it' "$before"
 
@@ -58,7 +58,7 @@ crowded()
 expect '300 connections at once' wait_for 20 crowded
 expect 'at most 256 of them are taken' [ "$(cat "$work/crowd.out")" -le 256 ]
 exec 9>&-
-expect 'they leave: others are served' wait_for 5 ctl status bystander
+expect 'they leave: others are served' wait_for 20 ctl status bystander
 same_as_before 'they leave nothing' "$before"
 expect 'the log has a few lines of them, not hundreds' \
     [ "$(grep -c 'client refused' "$work/vmd.log")" -le 20 ]

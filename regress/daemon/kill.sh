@@ -47,7 +47,7 @@ for what in blk0/victim net0/victim net0/usernet usernet0/usernet; do
 		[ -n "$new" ] || new=$(role_pid "${what%%0/*}")
 		[ -n "$new" ] && [ "$new" != "$pid" ]
 	}
-	expect "$what dies: it is replaced" wait_for 5 replaced
+	expect "$what dies: it is replaced" wait_for 20 replaced
 	expect "$what dies: its VM goes on" \
 	    [ "$(column "$vm" PID)" = "$vm_pid" ]
 	expect "$what dies: and can be paused" ctl pause "$vm"
@@ -59,10 +59,10 @@ done
 # A VM process dies.
 tty=/dev/$(column victim TTY)
 kill -9 "$(column victim PID)"
-expect 'a VM process dies: its VM is gone' wait_for 5 unknown victim
+expect 'a VM process dies: its VM is gone' wait_for 20 unknown victim
 expect 'a VM process dies: the log tells the signal' logged 'signal 9'
 expect 'a VM process dies: its terminal is gone' \
-    wait_for 2 refuse [ -c "$tty" ]
+    wait_for 20 refuse [ -c "$tty" ]
 expect 'a VM process dies: the other goes on' other_goes_on
 expect 'a VM process dies: the victim starts again' vment victim
 same_as_before 'a VM process dies: all is as before' "$whole"
@@ -71,7 +71,7 @@ waiter=$!
 background $waiter
 sleep 0.5
 kill -9 "$(column victim PID)"
-expect 'who waits for it hears of it' wait_for 5 gone $waiter
+expect 'who waits for it hears of it' wait_for 20 gone $waiter
 expect 'in a sentence' grep -q 'died' "$work/wait.out"
 expect 'the victim starts again' vment victim
 
@@ -79,13 +79,13 @@ expect 'the victim starts again' vment victim
 for role in control priv; do
 	pid=$(role_pid "$role")
 	kill -9 "$pid"
-	expect "$role dies: the daemon serves" wait_for 5 vmd_answers
+	expect "$role dies: the daemon serves" wait_for 20 vmd_answers
 	back()
 	{
 		new=$(role_pid "$role")
 		[ -n "$new" ] && [ "$new" != "$pid" ]
 	}
-	expect "$role dies: it is back" wait_for 5 back
+	expect "$role dies: it is back" wait_for 20 back
 	expect "$role dies: the VMs go on" other_goes_on
 	same_as_before "$role dies: all is as before" "$whole"
 done
@@ -94,8 +94,8 @@ waiter=$!
 background $waiter
 sleep 0.5
 kill -9 "$(role_pid control)"
-expect 'control dies: who waited is told so' wait_for 5 gone $waiter
-expect 'control dies: it serves again' wait_for 5 vmd_answers
+expect 'control dies: who waited is told so' wait_for 20 gone $waiter
+expect 'control dies: it serves again' wait_for 20 vmd_answers
 same_as_before 'control dies: nothing is left of the waiter' "$whole"
 if [ $net = tap ]; then
 	expect 'priv sets up taps again' ctl stop -fw victim
@@ -104,16 +104,16 @@ if [ $net = tap ]; then
 	{
 		[ "$(ip -o link show type tun up | wc -l)" -eq "$tap_count" ]
 	}
-	expect 'its tap is up' wait_for 5 tap_up
+	expect 'its tap is up' wait_for 20 tap_up
 fi
 
 # vmm: its VMs end, and it comes back without them.
 before_tty=$(find /dev/pts -name '[0-9]*' | wc -l)
 pids=$(role_pids '^vmd: (vm |blk|net|usernet)')
 kill -9 "$(role_pid vmm)"
-expect 'vmm dies: the daemon serves' wait_for 5 vmd_answers
+expect 'vmm dies: the daemon serves' wait_for 20 vmd_answers
 expect 'vmm dies: status tells that the VMs are gone' \
-    wait_for 5 unknown victim
+    wait_for 20 unknown victim
 expect 'vmm dies: all of them' no_vm
 all_gone()
 {
@@ -121,7 +121,7 @@ all_gone()
 		gone "$p" || return 1
 	done
 }
-expect 'vmm dies: their processes are gone' wait_for 2 all_gone
+expect 'vmm dies: their processes are gone' wait_for 20 all_gone
 # shellcheck disable=SC2317
 reaped()
 {
@@ -129,8 +129,8 @@ reaped()
 		[ ! -e "/proc/$p" ] || return 1
 	done
 }
-expect 'vmm dies: somebody waited for them' wait_for 2 reaped
-expect 'vmm dies: no tap is left' wait_for 2 [ "$(taps)" -eq 0 ]
+expect 'vmm dies: somebody waited for them' wait_for 20 reaped
+expect 'vmm dies: no tap is left' wait_for 20 [ "$(taps)" -eq 0 ]
 expect 'vmm dies: fewer terminals' \
     [ "$(find /dev/pts -name '[0-9]*' | wc -l)" -lt "$before_tty" ]
 expect 'vmm dies: a VM starts in its successor' vment victim
@@ -145,8 +145,8 @@ all_dead()
 		gone "$p" || return 1
 	done
 }
-expect 'the parent dies: every process ends' wait_for 2 all_dead
-expect 'the parent dies: no tap is left' wait_for 2 [ "$(taps)" -eq 0 ]
+expect 'the parent dies: every process ends' wait_for 20 all_dead
+expect 'the parent dies: no tap is left' wait_for 20 [ "$(taps)" -eq 0 ]
 expect 'the parent dies: the socket stays' [ -S "$VMD_SOCKET" ]
 vmd_pid=
 vmd_run

@@ -53,7 +53,7 @@ expect 'a /dev/kvm that is none' \
 rm /dev/kvm
 mknod /dev/kvm c 10 232
 expect 'a module loaded later is found' vmd_restart
-expect 'VMs start' wait_for 5 is_state one running
+expect 'VMs start' wait_for 20 is_state one running
 
 mkdir empty
 mount --bind empty /usr/share/seabios
@@ -67,7 +67,7 @@ pid=$(column one PID)
 prlimit --pid "$vmd_pid" --nofile=4:
 kill -9 "$(role_pid control)"
 expect 'a child that cannot be started again is tried again' \
-    wait_for 5 logged 'cannot start control, trying again: Too many open files'
+    wait_for 20 logged 'cannot start control, trying again: Too many open files'
 prlimit --pid "$vmd_pid" --nofile=1024:
 expect 'and comes when the host allows it' wait_for 10 vmd_answers
 expect 'the VMs ran on' [ "$(column one PID)" = "$pid" ]
@@ -104,5 +104,5 @@ umount /etc/passwd
 expect 'VMD_SOCKET may be a relative path' "$VMCTL" -S "$work/near.sock" log brief
 near=$(pgrep -f -- "^$VMD -f $work/home/vm.conf\$")
 [ -z "$near" ] || kill "$near"
-expect 'which is gone with the daemon' wait_for 5 refuse [ -e near.sock ]
+expect 'which is gone with the daemon' wait_for 20 refuse [ -e near.sock ]
 exit "$failed"

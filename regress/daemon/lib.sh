@@ -118,7 +118,7 @@ holds()
 # same_as_before SENTENCE HOLDINGS
 same_as_before()
 {
-	expect "$1" wait_for 5 holds "$2"
+	expect "$1" wait_for 20 holds "$2"
 }
 
 # Anonymous memory of a process, in kB.

@@ -91,7 +91,7 @@ steps_past()
 # grows FILE: whoever runs writes on.
 grows()
 {
-	wait_for "${2:-5}" steps_past "$1" "$(steps "$1")"
+	wait_for "${2:-20}" steps_past "$1" "$(steps "$1")"
 }
 
 # whole FILE [STEPS]: one history, and the guest found nothing wrong.

@@ -29,7 +29,7 @@ none_left()
 		gone "$p" || return 1
 	done
 }
-expect 'one that was killed is gone' wait_for 5 none_left
+expect 'one that was killed is gone' wait_for 20 none_left
 expect 'it leaves its socket' [ -S "$VMD_SOCKET" ]
 i=0 pids=
 while [ $i -lt 8 ]; do
@@ -49,19 +49,19 @@ one_left()
 expect 'of eight that begin at once one stays' wait_for 10 one_left
 expect 'the others say so' \
     [ "$(grep -c 'another vmd is running' "$work/race.log")" -eq 7 ]
-expect 'and it serves' wait_for 5 vmd_answers
+expect 'and it serves' wait_for 20 vmd_answers
 for signal in TERM INT; do
 	[ -n "$vmd_pid" ] || vmd_run
 	expect "SIG$signal: a VM runs" idle victim
 	all=$(descendants "$vmd_pid")
 	kill -$signal "$vmd_pid"
-	expect "SIG$signal: the daemon ends" wait_for 5 gone "$vmd_pid"
+	expect "SIG$signal: the daemon ends" wait_for 20 gone "$vmd_pid"
 	wait "$vmd_pid"
 	status=$?
 	expect "SIG$signal: with status 0" [ $status -eq 0 ]
 	expect "SIG$signal: the socket is gone" refuse [ -e "$VMD_SOCKET" ]
 	expect "SIG$signal: the lock, too" refuse [ -e "$VMD_SOCKET.lock" ]
-	expect "SIG$signal: every process is gone" wait_for 2 none_left
+	expect "SIG$signal: every process is gone" wait_for 20 none_left
 	vmd_pid=
 done
 
@@ -104,7 +104,7 @@ expect 'its vm.conf is read again all the same' ctl reload
 expect 'and a disk with a relative path is found' ctl start relative
 expect 'it ends' ctl stop -fw relative
 kill "$vmd_pid"
-expect 'the daemon ends' wait_for 5 gone "$vmd_pid"
+expect 'the daemon ends' wait_for 20 gone "$vmd_pid"
 expect 'it removes a socket with a relative path' refuse [ -e vmd.sock ]
 
 : >vm.conf
@@ -129,8 +129,8 @@ background $wait2
 sleep 1
 expect 'two clients wait' sh -c "kill -0 $wait1 && kill -0 $wait2"
 expect 'stop -fw' ctl stop -fw one
-expect 'both hear of it' wait_for 5 gone $wait1
-expect 'the second, too' wait_for 5 gone $wait2
+expect 'both hear of it' wait_for 20 gone $wait1
+expect 'the second, too' wait_for 20 gone $wait2
 expect 'in a sentence' grep -q 'terminated vm' wait1.out
 expect 'each of them' grep -q 'terminated vm' wait2.out
 expect 'a VM of that name starts again' idle one
@@ -154,7 +154,7 @@ expect 'none is there' no_vm
 idle five >/dev/null
 idle six >/dev/null
 expect 'reset vms ends all' ctl reset vms
-expect 'none is left' wait_for 5 no_vm
+expect 'none is left' wait_for 20 no_vm
 
 expect 'no device was started again for a VM that ended' \
     refuse logged 'restart'
@@ -162,12 +162,12 @@ expect 'no device was started again for a VM that ended' \
 : >vmd.log
 expect 'log trace' ctl log trace
 ctl status >/dev/null
-expect 'messages are in the log' wait_for 2 logged 'trace: msg:'
+expect 'messages are in the log' wait_for 20 logged 'trace: msg:'
 expect 'log brief' ctl log brief
 : >vmd.log
 ctl status >/dev/null
 expect 'and no more' refuse logged 'trace: msg:'
 expect 'log verbose' ctl log verbose
 ctl status >/dev/null
-expect 'control logs debug lines' wait_for 2 logged 'control: debug:'
+expect 'control logs debug lines' wait_for 20 logged 'control: debug:'
 exit "$failed"

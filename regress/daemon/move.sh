@@ -74,7 +74,7 @@ sleep 0.5
 expect 'it is sent into a file' saves mine.state as_owner send mine
 expect 'and is stopped' is_state mine stopped
 expect 'nothing is left of it: its disk is free' is_free mine
-expect 'who waited for its end is told' wait_for 5 answered waits
+expect 'who waited for its end is told' wait_for 20 answered waits
 expect 'that all is well' [ "$(cat "$work/waits.rc")" = 0 ]
 expect 'the log says that it was sent' logged 'mine (vm 1) was sent'
 expect 'the file is whole' ctl show-state "$work/mine.state"
@@ -144,18 +144,18 @@ background $!
 "$VMCTL" receive -f mine <"$work/pipe" >"$work/receive.out" 2>&1 &
 receiver=$!
 background $receiver
-expect 'what is received is starting' wait_for 5 is_state mine starting
+expect 'what is received is starting' wait_for 20 is_state mine starting
 sleep 1
 expect 'as long as it takes' is_state mine starting
 kill -KILL $receiver
-expect 'its client is killed: it is stopped' wait_for 5 is_state mine stopped
+expect 'its client is killed: it is stopped' wait_for 20 is_state mine stopped
 expect 'and the disk is free' is_free mine
 expect 'half a state' says 'truncated' loads half ctl receive -f mine
 expect 'it is stopped' is_state mine stopped
 head -c 60000 /dev/urandom >"$work/noise"
 { head -c 4096 "$work/mine.state"; cat "$work/noise"; } >"$work/bad"
 expect 'noise behind its beginning' refuse loads bad ctl receive -f mine
-expect 'it is stopped' wait_for 5 is_state mine stopped
+expect 'it is stopped' wait_for 20 is_state mine stopped
 expect 'all of it' loads mine.state ctl receive -f mine
 expect 'is the VM again' is_state mine running
 expect 'and ends' ctl stop -fw mine

@@ -193,8 +193,8 @@ really_runs()
 nothing_left()
 {
 	# shellcheck disable=SC2154  # used() sets them
-	on A wait_for 5 holds_no_more "$before_A" &&
-	    on B wait_for 5 holds_no_more "$before_B" &&
+	on A wait_for 20 holds_no_more "$before_A" &&
+	    on B wait_for 20 holds_no_more "$before_B" &&
 	    unlocked "$work/mover.img"
 }
 
@@ -255,7 +255,7 @@ one()
 		return 1
 	}
 	wait $mover 2>/dev/null
-	[ -z "$hit" ] || wait_for 5 gone "$hit"
+	[ -z "$hit" ] || wait_for 20 gone "$hit"
 	sleep 0.2	# and its parent has heard of it
 	revive
 	wait_for 10 settled
@@ -272,7 +272,7 @@ one()
 	    }
 	    on "$place" ctl stop -fw mover >/dev/null 2>&1 ;;
 	esac
-	wait_for 5 unlocked "$work/mover.img" || {
+	wait_for 20 unlocked "$work/mover.img" || {
 		not_ok "$what: the disk's lock is free"
 		return 1
 	}

@@ -35,7 +35,7 @@ expect 'a disk process hangs: pause is answered' wait_for 8 answered first
 expect 'that it failed' [ "$(cat "$work/first.rc")" -ne 0 ]
 expect 'in a sentence' grep -q 'no answer in time' "$work/first.out"
 expect 'after some seconds' [ $(($(date +%s) - began)) -ge 4 ]
-expect 'the second who asked is answered, too' wait_for 1 answered second
+expect 'the second who asked is answered, too' wait_for 3 answered second
 expect 'the log names the device' logged 'blk0 does not stop'
 expect 'the VM runs on' is_state one running
 
@@ -68,7 +68,7 @@ kill -STOP "$(role_pid blk0/two)"
 asks first pause two
 sleep 0.5
 asks stop stop -w two
-expect 'a VM that pauses is stopped: pause is answered' wait_for 2 answered first
+expect 'a VM that pauses is stopped: pause is answered' wait_for 3 answered first
 expect 'with why' grep -q 'being stopped' "$work/first.out"
 expect 'pause of one that stops' says 'being stopped' ctl pause two
 expect 'it ends' wait_for 8 answered stop
@@ -93,7 +93,7 @@ for vm in paused unheard; do
 done
 expect 'a paused VM' ctl pause paused
 asks stop stop -w paused
-expect 'is stopped' wait_for 2 is_state paused waiting
+expect 'is stopped' wait_for 20 is_state paused waiting
 resets paused
 
 # It is asked to stop when it has paused, which nobody has heard of yet.
@@ -107,9 +107,9 @@ kill -CONT "$pid"
 sleep 0.5
 expect 'a VM that has paused unheard' is_state unheard running
 asks stop stop -w unheard
-expect 'is stopped' wait_for 2 is_state unheard waiting
+expect 'is stopped' wait_for 20 is_state unheard waiting
 kill -CONT "$vmm"
-expect 'pause is answered' wait_for 2 answered first
+expect 'pause is answered' wait_for 3 answered first
 expect 'it had paused' [ "$(cat "$work/first.rc")" = 0 ]
 resets unheard
 
@@ -124,12 +124,12 @@ kill -KILL "$(column three PID)"
 expect 'the VM dies while pausing: pause is answered' \
     wait_for 4 answered first
 expect 'that it died' grep -q 'died' "$work/first.out"
-expect 'nothing is left' wait_for 5 no_vm
+expect 'nothing is left' wait_for 20 no_vm
 
 # Before it is up, there is nothing to pause.
 kill -STOP "$vmm"
 asks start start -m 32M -d "$work/one.img" early
-expect 'a VM starts' wait_for 2 is_state early starting
+expect 'a VM starts' wait_for 20 is_state early starting
 expect 'pause is refused' says 'not running' ctl pause early
 kill -CONT "$vmm"
 expect 'the start succeeds' wait_for 10 answered start
@@ -145,11 +145,11 @@ kill -STOP "$vmm"
 asks first pause again
 sleep 0.5
 type_keys again x
-expect 'its process ends' wait_for 5 gone "$before"
+expect 'its process ends' wait_for 20 gone "$before"
 kill -CONT "$vmm"
-expect 'pause is answered' wait_for 5 answered first
+expect 'pause is answered' wait_for 20 answered first
 expect 'it was not running' grep -q 'not running' "$work/first.out"
-expect 'the VM is up again' wait_for 5 is_state again running
+expect 'the VM is up again' wait_for 20 is_state again running
 expect 'in a new process' refuse [ "$(column again PID)" = "$before" ]
 expect 'which can be paused' ctl pause again
 exit "$failed"

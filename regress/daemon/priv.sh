@@ -25,7 +25,7 @@ named()
 	ip -o link show type tun | grep -q "alias vm[0-9]*-if0-$1\$"
 }
 expect 'a VM with a tap' idle bystander -i 1 -N tap
-expect 'which is up' wait_for 5 taps_up 1
+expect 'which is up' wait_for 20 taps_up 1
 pid=$(column bystander PID)
 
 # Asked, but not done.
@@ -35,7 +35,7 @@ expect 'its tap is there, but down' taps_up 1
 before=$(holdings)
 true >"$BADVMD_NO_PRIV"
 kill -9 "$(role_pid priv)"
-expect 'priv cannot be started' wait_for 5 logged 'cannot start priv'
+expect 'priv cannot be started' wait_for 20 logged 'cannot start priv'
 without=$(holdings)
 
 truncate -s 4M "$work/early.img"
@@ -56,8 +56,8 @@ back()
 rm "$BADVMD_NO_PRIV"
 expect 'priv is back' wait_for 10 back
 same_as_before 'all is as before' "$before"
-expect 'the tap that was asked for is up' wait_for 5 taps_up 2
+expect 'the tap that was asked for is up' wait_for 20 taps_up 2
 expect 'and named' named late
 expect 'now the VM starts' idle early -i 1 -N tap
-expect 'its tap is up' wait_for 5 taps_up 3
+expect 'its tap is up' wait_for 20 taps_up 3
 exit "$failed"

@@ -98,8 +98,8 @@ as $owner wait owned >"$work/wait.out" 2>&1 &
 waiter=$!
 background $waiter
 expect 'the owner stops it' as $owner stop -f owned
-expect 'the owner waited for it' wait_for 5 gone $waiter
-expect 'its terminal is gone' wait_for 5 refuse [ -c "$tty" ]
+expect 'the owner waited for it' wait_for 20 gone $waiter
+expect 'its terminal is gone' wait_for 20 refuse [ -c "$tty" ]
 
 # While it runs it belongs to who started it.
 expect 'root starts it' ctl start owned

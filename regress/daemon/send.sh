@@ -45,7 +45,7 @@ expect 'it went on where it was' steps_past "$work/web.img" "$last"
 expect 'its history is one' whole "$work/web.img"
 console_open web
 type_keys web q
-expect 'it hears a key' console_within 5 web '^key q'
+expect 'it hears a key' console_within 20 web '^key q'
 
 # --- a pipe ----------------------------------------------------------------
 by_pipe()
@@ -112,7 +112,7 @@ began=$(memories)
 expect 'to and fro, ten times' to_and_fro 10
 went web A
 same_as_before 'A holds what it held' "$on_A"
-expect 'so does B' on B wait_for 5 holds "$on_B"
+expect 'so does B' on B wait_for 20 holds "$on_B"
 # A sanitizer keeps what is freed.
 grep -q __asan_init "$VMD" || expect 'no process of both has grown' \
     has_not_grown "$began" "$(memories)"
@@ -270,7 +270,7 @@ damaged()
 	expect "$1: refused" refuse \
 	    receive_from "$2" B -d "$work/snap.img" copy
 	expect "$1: nothing runs" on B unknown copy
-	expect "$1: the disk is free" wait_for 5 unlocked "$work/snap.img"
+	expect "$1: the disk is free" wait_for 20 unlocked "$work/snap.img"
 }
 
 # flipped OFFSET: a byte of the file is another.
@@ -345,7 +345,7 @@ heard()
 	    dd bs=16 count=$1 2>/dev/null"
 }
 expect 'the first word of a receiver is lost' refuse heard 0
-expect 'it runs on A only' wait_for 5 only_on A web
+expect 'it runs on A only' wait_for 20 only_on A web
 stays 'its receiver gives up'
 expect 'the second is lost, that it holds the disks' heard 1
 went web B

@@ -27,12 +27,12 @@ starts hang
 hang=$last
 starts slow
 slow=$last
-expect 'both are starting' wait_for 5 is_state hang starting
+expect 'both are starting' wait_for 20 is_state hang starting
 expect 'the slow one, too' is_state slow starting
 expect 'meanwhile another VM starts' idle quick
 expect 'and stops' ctl stop -fw quick
 expect 'the slow one comes up' wait_for 20 is_state slow running
-expect 'its client hears of it' wait_for 2 gone "$slow"
+expect 'its client hears of it' wait_for 20 gone "$slow"
 expect 'by then its devices had been there for long' \
     [ $(($(date +%s) - began)) -ge 12 ]
 expect 'it stops' ctl stop -fw slow
@@ -43,7 +43,7 @@ expect 'its client hears that it took too long' \
     grep -q 'no answer in time: its kernel or initrd' "$work/hang.out"
 expect 'it is not there' unknown hang
 starts hang
-expect 'one that is starting' wait_for 5 is_state hang starting
+expect 'one that is starting' wait_for 20 is_state hang starting
 expect 'can be stopped' timeout 10 "$VMCTL" stop -w hang
 same_as_before 'nothing is left' "$before"
 exit "$failed"

@@ -151,7 +151,7 @@ answered()
 {
 	[ -s "$work/dies.rc" ]
 }
-expect 'its process dies: who asked is told' wait_for 5 answered
+expect 'its process dies: who asked is told' wait_for 20 answered
 expect 'that it does not run' grep -q 'vm is not running' "$work/dies.out"
 
 # Somebody who does not wait for the answer.

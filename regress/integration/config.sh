@@ -35,7 +35,7 @@ fails()
 	{
 		[ "$(descendants "$vmd_pid" | wc -l)" -eq "$procs" ]
 	}
-	expect "$what: no process is left" wait_for 5 same
+	expect "$what: no process is left" wait_for 20 same
 	unknown broken || ctl stop -fw broken 2>/dev/null
 }
 fails 'a missing kernel' 'nosuch.*No such file' -b "$work/nosuch"

@@ -95,13 +95,13 @@ nothing_of_victim()
 }
 expect 'a VM process dies: no process is left' wait_for 10 nothing_of_victim
 expect 'a VM process dies: no terminal is left' \
-    wait_for 5 refuse [ -c "/dev/$tty" ]
+    wait_for 20 refuse [ -c "/dev/$tty" ]
 fewer_taps()
 {
 	[ "$(ip -o link show type tun | wc -l)" -eq $((taps - 1)) ]
 }
 [ $net = user ] ||
-    expect 'a VM process dies: no tap is left' wait_for 5 fewer_taps
+    expect 'a VM process dies: no tap is left' wait_for 20 fewer_taps
 
 # The daemon's own.
 for role in control priv; do
@@ -141,7 +141,7 @@ none_left()
 	return 0
 }
 expect 'the parent dies: every process ends' wait_for 10 none_left
-[ $net = user ] || expect 'the parent dies: no tap is left' wait_for 5 \
+[ $net = user ] || expect 'the parent dies: no tap is left' wait_for 20 \
     [ -z "$(ip -o link show type tun)" ]
 memory_left()
 {

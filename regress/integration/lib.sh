@@ -63,10 +63,11 @@ refuse()
 	! "$@"
 }
 
-# wait_for SECONDS COMMAND ...: until it succeeds.
+# wait_for SECONDS COMMAND ...: until it succeeds, so long at least.  Where a
+# limit is not what is tested, it is one that a busy machine keeps, too.
 wait_for()
 {
-	until=$(($(date +%s) + $1))
+	until=$(($(date +%s) + $1 + 1))
 	shift
 	while ! "$@" 2>/dev/null; do
 		[ "$(date +%s)" -lt "$until" ] || return 1
@@ -87,7 +88,7 @@ gone()
 end()
 {
 	kill "$1" 2>/dev/null
-	wait_for 5 gone "$1" || kill -9 "$1" 2>/dev/null
+	wait_for 20 gone "$1" || kill -9 "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
 }
 

@@ -58,7 +58,7 @@ host()
 		[ "$(readlink /proc/"$ns"/ns/net)" != \
 		    "$(readlink /proc/self/ns/net)" ]
 	}
-	wait_for 5 other_namespace
+	wait_for 20 other_namespace
 	inside="nsenter -t $ns -n --"
 	# shellcheck disable=SC2086  # words
 	bridge $inside
@@ -315,7 +315,7 @@ expect 'both run' sh -c "[ \$($VMCTL status -r | grep -c running) -eq 2 ]"
 console_open copy
 expect 'the copy answers' tell copy 'cat /tmp/mark; dmesg | grep "machine fork"'
 expect 'it is where the other was' console_says copy '^mark'
-expect 'its kernel knows that it is a copy' console_within 5 copy \
+expect 'its kernel knows that it is a copy' console_within 20 copy \
     'crng reseeded due to virtual machine fork'
 expect 'that of the first does not' tell whole 'dmesg | grep "machine fork"'
 expect 'for it is none' refuse console_says whole 'virtual machine fork'

@@ -17,7 +17,7 @@ vmd_start </dev/null
 expect 'a VM with a tap starts' start tapped 1 -i 1 -N tap
 tap=$(ip -o link show type tun | awk -F': ' '{ print $2; exit }')
 expect 'there is a tap' [ -n "$tap" ]
-expect 'the tap is up' wait_for 5 sh -c \
+expect 'the tap is up' wait_for 20 sh -c \
     "ip -o link show dev $tap | grep -q '[<,]UP[,>]'"
 ip addr add 10.77.0.1/24 dev "$tap"
 mkdir "$work/www"
@@ -46,6 +46,6 @@ expect 'TCP into the guest is whole' \
 expect 'TCP out of the guest is whole' wait_for 10 \
     got_whole "$work/got" 'sent by the guest'
 expect 'vmctl stop -fw' ctl stop -fw tapped
-expect 'the tap is gone with the VM' wait_for 5 refuse \
+expect 'the tap is gone with the VM' wait_for 20 refuse \
     ip link show dev "$tap"
 exit "$failed"

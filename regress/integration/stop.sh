@@ -15,7 +15,7 @@ sleep 1
 expect 'vmctl wait waits' kill -0 $waiter
 expect 'vmctl stop -w' ctl stop -w button
 expect 'the guest saw the power button' \
-    console_within 5 button '^guest: power button'
+    console_within 20 button '^guest: power button'
 expect 'vmctl wait returns' wait_for 10 gone $waiter
 expect 'vmctl wait says so' grep -q 'terminated vm' "$work/wait.out"
 expect 'the VM is forgotten' unknown button
@@ -23,8 +23,8 @@ left()
 {
 	[ "$(descendants "$vmd_pid" | wc -l)" -eq "$before" ]
 }
-expect 'its processes are gone' wait_for 5 left
-expect 'its terminal is gone' wait_for 5 refuse [ -c "/dev/$tty" ]
+expect 'its processes are gone' wait_for 20 left
+expect 'its terminal is gone' wait_for 20 refuse [ -c "/dev/$tty" ]
 expect 'stopping it again is an error' refuse ctl stop button
 expect 'the daemon ends on SIGTERM' end "$vmd_pid"
 expect 'the socket is gone with it' refuse [ -e "$VMD_SOCKET" ]

@@ -74,7 +74,7 @@ expect 'its guest comes up' wait_for $boot_limit inside sh -c \
 echo 'vm "late" { disable; memory 64M; boot "'"$elf"'" }' | tr ';' '\n' \
     >>/etc/vm.conf
 expect 'systemctl reload vmd' inside systemctl reload vmd
-expect 'the new VM is known' wait_for 5 ctl_inside status late
+expect 'the new VM is known' wait_for 20 ctl_inside status late
 expect 'the old one goes on' early_runs
 
 first=$(property MainPID)
