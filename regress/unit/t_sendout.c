@@ -179,6 +179,20 @@ test_a_file(void)
 	end();
 }
 
+static void
+test_one_that_did_not_wait(void)
+{
+	stop = eventfd(0, EFD_CLOEXEC);
+	REQUIRE(stop != -1 && pipe2(fd, O_CLOEXEC | O_NONBLOCK) == 0);
+	REQUIRE(sendout_open(&out, fd[1], stop) == 0);
+	CHECK_EQ(put(1), 0);
+	sendout_close(&out);
+	CHECK((fcntl(fd[1], F_GETFL) & O_NONBLOCK) != 0);
+	close(fd[0]);
+	close(fd[1]);
+	close(stop);
+}
+
 /* The descriptor 0 of a struct that is all zero is somebody else's. */
 static void
 test_what_was_not_opened(void)
@@ -205,6 +219,7 @@ main(void)
 	TEST(test_it_takes_all);
 	TEST(test_an_end_is_wanted_too_late);
 	TEST(test_a_file);
+	TEST(test_one_that_did_not_wait);
 	TEST(test_what_was_not_opened);
 	return CHECK_EXIT();
 }

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 #include "image/state_io.h"
@@ -26,35 +25,30 @@ sendout_why(struct sendout *o, int error, const char *why)
 	return -1;
 }
 
-static void
-sendout_nonblock(const struct sendout *o, bool on)
-{
-	int flags;
-
-	if (o->kind == 0 || S_ISREG(o->kind) ||
-	    (flags = fcntl(o->fd, F_GETFL)) == -1)
-		return;
-	fcntl(o->fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
-}
-
 int
 sendout_open(struct sendout *o, int fd, int stop_fd)
 {
 	struct stat st;
+	int flags;
 
-	if (fstat(fd, &st) == -1)
+	if (fstat(fd, &st) == -1 || (flags = fcntl(fd, F_GETFL)) == -1)
 		return -1;
 	*o = (struct sendout) {
 		.fd = fd, .stop_fd = stop_fd, .wait_ms = -1, .kind = st.st_mode
 	};
-	sendout_nonblock(o, true);
+	o->waits = !S_ISREG(o->kind) && (flags & O_NONBLOCK) == 0;
+	if (o->waits)
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	return 0;
 }
 
 void
 sendout_close(const struct sendout *o)
 {
-	sendout_nonblock(o, false);
+	int flags;
+
+	if (o->waits && (flags = fcntl(o->fd, F_GETFL)) != -1)
+		fcntl(o->fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 /* For the events of the descriptor: how many poll(2) found, without an end. */

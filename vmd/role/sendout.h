@@ -9,6 +9,7 @@
 #ifndef SENDOUT_H
 #define SENDOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,7 @@ struct sendout {
 	int stop_fd; /* borrowed: readable when an end is wanted */
 	int wait_ms; /* so long for the other end to take more; -1: for ever */
 	mode_t kind; /* S_IFREG, S_IFIFO, ...; 0: not open */
+	bool waits; /* the descriptor did, before it was opened */
 	uint64_t bytes; /* that have left */
 	const char *why; /* constant: what failed; NULL: nothing to say */
 };
@@ -26,8 +28,8 @@ struct sendout {
 /* Nothing waits on the descriptor from now on but sendout does.  0, or -1 with
  * errno. */
 int sendout_open(struct sendout *, int fd, int stop_fd);
-/* The descriptor is one that waits again.  What was not opened is left alone.
- */
+/* The descriptor is one that waits again, if it was.  What was not opened is
+ * left alone. */
 void sendout_close(const struct sendout *);
 /*
  * state_put_fn and, of a pipe, state_give_fn; arg is the struct sendout.  errno
