@@ -136,6 +136,8 @@ enum msg_fd { FD_NONE, FD_MUST };
 	X(DEV_LOG_END, MSG_TO_DEVICE, 0, 0, FD_NONE)                           \
 	X(DEV_LOG_ON, MSG_FROM_DEVICE, 0, 0, FD_NONE)                          \
 	X(DEV_ANNOUNCE, MSG_TO_DEVICE, 0, 0, FD_NONE)                          \
+	X(DEV_FLUSH, MSG_TO_DEVICE, 0, 0, FD_NONE)                             \
+	X(DEV_FLUSHED, MSG_FROM_DEVICE, S(msg_dev_flushed), 0, FD_NONE)        \
 	X(DEV_RESET_DONE, MSG_FROM_DEVICE, 0, 0, FD_NONE)                      \
 	X(DEV_BROKEN, MSG_FROM_DEVICE, S(msg_dev_index), VMD_DETAIL_MAX,       \
 	    FD_NONE)
@@ -506,6 +508,12 @@ struct msg_dev_log {
 #define DEV_DISK_CHUNK (1 << 20)
 struct msg_dev_disk_log {
 	uint64_t chunks;
+};
+
+/* The answer to DEV_FLUSH, of blk devices only: all that the driver was told is
+ * written before DEV_FLUSH was sent is on the medium. */
+struct msg_dev_flushed {
+	uint32_t error; /* errno; 0: none */
 };
 
 #endif /* VMD_MSG_H */

@@ -135,7 +135,7 @@ library: all $(LIBVMM_EXAMPLES) ## libvmm as others get it: what it shows, pkg-c
 	@regress/suite library
 unit-programs: $(UNIT) $(REPLAY) $(CONFCHECK)
 # What has threads, for ThreadSanitizer.
-TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_closer unit/t_state_write unit/t_virtq unit/t_guestmem unit/t_device_log unit/t_disk_log unit/t_board_log guest/g_blk guest/g_cancel \
+TSAN = $(addprefix $(O)/regress/,unit/t_blk unit/t_closer unit/t_state_write unit/t_virtq unit/t_guestmem unit/t_device_log unit/t_disk_log unit/t_board_log unit/t_virtio_flush guest/g_blk guest/g_cancel \
 	guest/g_cpuset guest/g_deadline guest/g_debugger guest/g_gdb guest/g_irq \
 	guest/g_lazy guest/g_notify guest/g_receive guest/g_send guest/g_smp guest/g_stats guest/g_vcpus)
 tsan-programs: $(TSAN)

@@ -401,6 +401,15 @@ expect 'vmctl send is interrupted: it ends' wait_for 10 answered slow
 expect 'with a failure' [ "$(cat "$work/slow.rc")" -ne 0 ]
 end "$holder"
 stays 'an interrupted send'
+
+# Its disk does not write back what it has.
+blk=$(role_pid blk0/web)
+kill -STOP "$blk"
+expect 'a disk hangs: a send waits for it, and can be interrupted' \
+    refuse timeout -s INT -k 5 2 "$VMCTL" send web
+expect 'meanwhile its timers tick' alive web
+kill -CONT "$blk"
+stays 'a disk that hung'
 expect 'a paused VM' ctl pause web
 expect 'moves as well' move web B
 expect 'it is paused there' on B is_state web paused

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fake_host.h"
+#include "pci/virtio_flush.h"
 #include "pci/virtio_pci.h"
 #include "quiet.h"
 
@@ -40,21 +41,22 @@ static void
 say(uint8_t which, uint32_t value)
 {
 	static const uint32_t types[] = { MSG_DEV_HELLO, MSG_DEV_STOPPED,
-		MSG_DEV_RESET_DONE, MSG_DEV_BROKEN };
+		MSG_DEV_RESET_DONE, MSG_DEV_BROKEN, MSG_DEV_FLUSHED };
 	static const uint32_t lens[] = { sizeof(struct msg_dev_hello),
-		sizeof(struct msg_dev_stopped), 0,
-		sizeof(struct msg_dev_index) };
+		sizeof(struct msg_dev_stopped), 0, sizeof(struct msg_dev_index),
+		sizeof(struct msg_dev_flushed) };
+	unsigned int type = which % (sizeof(lens) / sizeof(lens[0]));
 	struct {
 		uint32_t type, len, peerid, pid;
 		struct msg_dev_hello hello;
-	} m = { .type = types[which & 3] };
+	} m = { .type = types[type] };
 	char drain[4096];
 
 	m.hello.features = 1ULL << 32 | value;
 	m.hello.virtio_id = 2;
 	m.hello.queues = 1;
 	m.hello.queue_size = 128;
-	m.len = 16 + lens[which & 3];
+	m.len = 16 + lens[type];
 	send(wire, &m, m.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (recv(wire, drain, sizeof(drain), MSG_DONTWAIT) > 0)
 		continue;
@@ -102,6 +104,8 @@ step(const uint8_t *p)
 		break;
 	case 11:
 		virtio_stop(dev);
+		if (where & 1)
+			virtio_flush(dev);
 		break;
 	case 12:
 		virtio_continue(dev);

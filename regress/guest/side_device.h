@@ -94,6 +94,16 @@ side_device_stop(void *arg, struct msg *m)
 }
 
 static inline void
+side_device_flush(void *arg, struct msg *m)
+{
+	const struct msg_dev_flushed flushed = { .error = 0 };
+	struct side_device *d = arg;
+
+	(void)m;
+	MSG_SEND(&d->link, MSG_DEV_FLUSHED, 0, &flushed);
+}
+
+static inline void
 side_device_ignore(void *arg, struct msg *m)
 {
 	(void)arg;
@@ -110,6 +120,7 @@ static const msg_handler side_device_handlers[MSG__COUNT] = {
 	[MSG_DEV_LOG] = side_device_log,
 	[MSG_DEV_LOG_END] = side_device_log_end,
 	[MSG_DEV_ANNOUNCE] = side_device_ignore,
+	[MSG_DEV_FLUSH] = side_device_flush,
 };
 
 static inline void

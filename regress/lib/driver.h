@@ -39,7 +39,8 @@ static struct driver {
 	uint8_t *mem;
 	struct msg_link link;
 	bool hello, gone;
-	unsigned int stopped, reset_done, broken, logging;
+	unsigned int stopped, reset_done, broken, logging, flushed;
+	uint32_t flush_error; /* of the last */
 	struct msg_dev_stopped at; /* where queues stood when it stopped */
 	uint64_t offered;
 	uint32_t virtio_id, queues;
@@ -94,6 +95,14 @@ driver_on_log(void *arg, struct msg *m)
 }
 
 static inline void
+driver_on_flushed(void *arg, struct msg *m)
+{
+	(void)arg;
+	drv.flushed++;
+	drv.flush_error = ((const struct msg_dev_flushed *)m->payload)->error;
+}
+
+static inline void
 driver_on_broken(void *arg, struct msg *m)
 {
 	(void)arg;
@@ -116,6 +125,7 @@ static const msg_handler driver_handlers[MSG__COUNT] = {
 	[MSG_DEV_RESET_DONE] = driver_on_reset_done,
 	[MSG_DEV_BROKEN] = driver_on_broken,
 	[MSG_DEV_LOG_ON] = driver_on_log,
+	[MSG_DEV_FLUSHED] = driver_on_flushed,
 };
 
 /* A link to a new device process: its end; -1 when something is missing. */
@@ -305,6 +315,17 @@ static inline void
 driver_kick(unsigned int queue)
 {
 	eventfd_write(drv.queue[queue].kick, 1);
+}
+
+/* Whether the device wants to be told of the last buffer that was added. */
+static inline bool
+driver_is_asked(unsigned int queue, bool event_idx)
+{
+	const struct driver_queue *q = &drv.queue[queue];
+	const uint16_t *used = (uint16_t *)(void *)(drv.mem + q->used);
+
+	return event_idx ? (uint16_t)(used[2 + 4 * q->size] + 1) == q->avail_idx
+			 : (used[0] & 1) == 0;
 }
 
 static inline bool

@@ -38,7 +38,7 @@ static uint64_t table; /* of MSI-X */
 static struct {
 	struct msg_link link;
 	unsigned int faults, memory, features, queue, call, start, stop, reset;
-	unsigned int log, log_end, announce;
+	unsigned int log, log_end, announce, flush;
 	uint64_t log_pages; /* of the last log */
 	unsigned int log_queues; /* told of before it */
 	unsigned int disk_log, disk_log_first; /* logs before the last */
@@ -153,6 +153,14 @@ on_announce(void *arg, struct msg *m)
 	proc.announce++;
 }
 
+static inline void
+on_flush(void *arg, struct msg *m)
+{
+	(void)arg;
+	(void)m;
+	proc.flush++;
+}
+
 static const msg_handler proc_handlers[MSG__COUNT] = {
 	[MSG_DEV_FAULTS] = on_faults,
 	[MSG_DEV_MEMORY] = on_memory,
@@ -166,6 +174,7 @@ static const msg_handler proc_handlers[MSG__COUNT] = {
 	[MSG_DEV_LOG] = on_log,
 	[MSG_DEV_LOG_END] = on_log_end,
 	[MSG_DEV_ANNOUNCE] = on_announce,
+	[MSG_DEV_FLUSH] = on_flush,
 };
 
 static inline void
@@ -182,7 +191,7 @@ proc_gone(void *arg, const char *why)
 static struct {
 	unsigned int faults, no_faults;
 	uint64_t faults_base;
-	unsigned int ready, broken, gone, stopped, logging;
+	unsigned int ready, broken, gone, stopped, logging, flushed;
 	void (*on_stopped)(void); /* NULL: none */
 	char why[64];
 } seen;
@@ -237,11 +246,20 @@ on_logging(void *arg, struct virtio_device *v)
 	seen.logging++;
 }
 
+static inline void
+on_flushed(void *arg, struct virtio_device *v)
+{
+	(void)arg;
+	(void)v;
+	seen.flushed++;
+}
+
 static const struct virtio_events events = { .ready = on_ready,
 	.broken = on_broken,
 	.stopped = on_stopped,
 	.faults = on_device_faults,
-	.logging = on_logging };
+	.logging = on_logging,
+	.flushed = on_flushed };
 
 static inline void
 pump(void)

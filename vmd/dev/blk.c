@@ -36,7 +36,9 @@ struct blk {
 	struct blk_io *io;
 	struct blk_log log;
 	struct loop *loop;
-	unsigned int in_flight;
+	struct blk_io_request flush; /* of the VM process */
+	bool ran;
+	unsigned int in_flight; /* requests, and flush */
 	unsigned int nfree;
 	uint16_t free[QUEUE_SIZE]; /* last in, first out: keeps caches warm */
 	struct blk_request request[QUEUE_SIZE];
@@ -88,13 +90,16 @@ static void
 blk_io_done(void *arg, struct blk_io_request *io)
 {
 	struct blk *blk = arg;
-	struct blk_request *r = (struct blk_request *)(void *)((char *)io -
-	    offsetof(struct blk_request, io));
 
 	blk->in_flight--;
-	blk_finish_io(r);
-	if (blk->in_flight == 0 || !blk->dev.running)
-		device_publish(&blk->dev, 0);
+	if (io == &blk->flush)
+		device_flushed(&blk->dev, io->error);
+	else {
+		blk_finish_io((struct blk_request *)(void *)((char *)io -
+		    offsetof(struct blk_request, io)));
+		if (blk->in_flight == 0 || !blk->dev.running)
+			device_publish(&blk->dev, 0);
+	}
 	device_drained(&blk->dev);
 }
 
@@ -359,11 +364,26 @@ blk_sleep(void *arg)
 	    blk->nfree > 0;
 }
 
+/* A block device may be that of other hosts, too: what was read of it before
+ * the VM came here may be older than what they have written since. */
+static void
+blk_forget(struct blk *blk)
+{
+	int error = posix_fadvise(blk->image.fd, 0, 0, POSIX_FADV_DONTNEED);
+
+	if (error != 0)
+		log_warnx("blk", "vm %s: %s: dropping what was cached: %s",
+		    blk->dev.vm, blk->dev.name, strerror(error));
+}
+
 static void
 blk_run(void *arg, bool running)
 {
 	struct blk *blk = arg;
 
+	if (running && !blk->ran && !blk->image.is_file)
+		blk_forget(blk);
+	blk->ran |= running;
 	loop_set_poll(blk->loop, running ? POLL_US : 0);
 }
 
@@ -421,6 +441,21 @@ blk_log_disk(void *arg, int fd, uint64_t chunks)
 	return 0;
 }
 
+static void
+blk_flush_image(void *arg)
+{
+	struct blk *blk = arg;
+
+	if (blk->image.readonly) {
+		device_flushed(&blk->dev, 0);
+		return;
+	}
+	blk->flush = (struct blk_io_request) { .op = BLK_IO_SYNC };
+	blk->in_flight++;
+	blk_io_submit(blk->io, &blk->flush);
+	blk_io_commit(blk->io);
+}
+
 static const struct device_ops blk_ops = {
 	.kind = DEVICE_BLK,
 	.features = blk_features,
@@ -431,6 +466,7 @@ static const struct device_ops blk_ops = {
 	.run = blk_run,
 	.in_flight = blk_in_flight,
 	.log_disk = blk_log_disk,
+	.flush = blk_flush_image,
 };
 
 struct blk *

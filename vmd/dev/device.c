@@ -383,6 +383,30 @@ device_on_announce(void *arg, struct msg *m)
 		dev->ops->announce(dev->arg);
 }
 
+static void
+device_on_flush(void *arg, struct msg *m)
+{
+	struct device *dev = arg;
+
+	(void)m;
+	if (dev->ops->flush == NULL || dev->flushing) {
+		device_refuse(dev, "a flush at the wrong time");
+		return;
+	}
+	dev->flushing = true;
+	dev->ops->flush(dev->arg);
+}
+
+void
+device_flushed(struct device *dev, int error)
+{
+	const struct msg_dev_flushed m = { .error = (uint32_t)error };
+
+	dev->flushing = false;
+	if (!dev->leaving && MSG_SEND(&dev->link, MSG_DEV_FLUSHED, 0, &m) == 0)
+		msg_link_flush(&dev->link);
+}
+
 const msg_handler device_from_vm[MSG__COUNT] = {
 	[MSG_DEV_FAULTS] = device_on_faults,
 	[MSG_DEV_MEMORY] = device_on_memory,
@@ -396,6 +420,7 @@ const msg_handler device_from_vm[MSG__COUNT] = {
 	[MSG_DEV_LOG] = device_on_log,
 	[MSG_DEV_LOG_END] = device_on_log_end,
 	[MSG_DEV_ANNOUNCE] = device_on_announce,
+	[MSG_DEV_FLUSH] = device_on_flush,
 };
 
 static void

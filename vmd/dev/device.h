@@ -43,6 +43,9 @@ struct device_ops {
 	/* A log of the disk's chunks to write from now on (borrows fd; -1 with
 	 * errno), or, fd -1, no longer; only blk devices have one. */
 	int (*log_disk)(void *arg, int fd, uint64_t chunks);
+	/* Puts what was written on the medium, then calls device_flushed();
+	 * only blk devices do. */
+	void (*flush)(void *arg);
 	/* Tells the network of the device's address; only net devices do. */
 	void (*announce)(void *arg);
 	/* Requests that will still touch guest memory.  When it falls to 0 the
@@ -71,6 +74,7 @@ struct device {
 	bool stopping; /* waits for in_flight() to become 0, as do these two */
 	bool resetting;
 	bool leaving;
+	bool flushing;
 	struct device_queue {
 		struct virtq vq;
 		struct device *dev;
@@ -107,6 +111,8 @@ void device_publish(struct device *, unsigned int queue);
 void device_break(struct device *, unsigned int queue, const char *why);
 /* See in_flight. */
 void device_drained(struct device *);
+/* See flush; error is an errno or 0. */
+void device_flushed(struct device *, int error);
 
 extern const msg_handler device_from_vm[MSG__COUNT];
 

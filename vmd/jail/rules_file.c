@@ -78,6 +78,7 @@ static const struct jail_row rows[] = {
 	ROW(B, RUN, pwritev2, "hosts without io_uring"),
 	ROW(B, RUN, fdatasync, "flush"),
 	ROW(B, RUN, fsync, "flush"),
+	ROW(B, RUN, fadvise64, "a disk that other hosts have written to"),
 	ROW(B, RUN, fallocate, "discard, write zeroes"),
 	ROW(B, RUN, ftruncate, "an image that grows"),
 	ROW(B, RUN, lseek, "SEEK_DATA, SEEK_HOLE"),

@@ -52,6 +52,7 @@ static void
 virtio_link_end(struct virtio_device *v)
 {
 	bool waited = virtio_is_stopping(v), live = v->live;
+	bool flushed = virtio_flush_close(v);
 
 	virtio_link_used(v);
 	if (v->resetting)
@@ -62,6 +63,8 @@ virtio_link_end(struct virtio_device *v)
 		virtio_needs_reset(v);
 	if (waited)
 		virtio_stopped(v);
+	if (flushed && v->events->flushed != NULL)
+		v->events->flushed(v->events->arg, v);
 }
 
 void
@@ -286,6 +289,7 @@ const msg_handler vm_from_device[MSG__COUNT] = {
 	[MSG_DEV_RESET_DONE] = virtio_reset_done,
 	[MSG_DEV_BROKEN] = virtio_broken,
 	[MSG_DEV_LOG_ON] = virtio_log_answer,
+	[MSG_DEV_FLUSHED] = virtio_flush_answer,
 };
 
 void
@@ -302,6 +306,7 @@ virtio_link_close(struct virtio_device *v)
 	v->faults = false;
 	v->hello = v->live = v->resetting = v->stopping = false;
 	virtio_log_close(v);
+	virtio_flush_close(v);
 }
 
 int

@@ -45,6 +45,8 @@ struct virtio_events {
 	void (*stopped)(void *arg, struct virtio_device *);
 	/* virtio_log_is_on() has become true.  NULL: nobody asks. */
 	void (*logging)(void *arg, struct virtio_device *);
+	/* virtio_is_flushing() has become false.  NULL: nobody asks. */
+	void (*flushed)(void *arg, struct virtio_device *);
 	/* With memory on demand: the descriptor (taken) on which the process
 	 * asks for its pages, and its addresses; -1 and NULL: it has gone. */
 	void (*faults)(void *arg, struct virtio_device *, int fd,

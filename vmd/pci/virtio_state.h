@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What virtio_pci.c (the PCI device), virtio_common.c (its common registers),
- * virtio_link.c (the control link) and virtio_save.c (the state as bytes)
- * share; for these files only.
+ * virtio_link.c, virtio_log.c and virtio_flush.c (the control link) and
+ * virtio_save.c (the state as bytes) share; for these files only.
  */
 #ifndef VIRTIO_STATE_H
 #define VIRTIO_STATE_H
@@ -89,6 +89,9 @@ struct virtio_device {
 	bool log_asked; /* it was given the log and has not answered */
 	bool log_on; /* it has answered */
 	bool announce; /* once it has said hello */
+	bool flushing; /* it was told to flush and has not answered */
+	bool flush_again; /* as soon as it has */
+	int flush_error; /* of the last flush */
 };
 
 /* virtio_common.c */
@@ -129,6 +132,13 @@ int virtio_log_hello(struct virtio_device *);
 void virtio_log_close(struct virtio_device *);
 /* Handler of DEV_LOG_ON. */
 void virtio_log_answer(void *arg, struct msg *);
+
+/* virtio_flush.c */
+
+/* The link is closed; whether somebody waits for the answer. */
+bool virtio_flush_close(struct virtio_device *);
+/* Handler of DEV_FLUSHED. */
+void virtio_flush_answer(void *arg, struct msg *);
 
 /* virtio_pci.c */
 

@@ -325,6 +325,13 @@ board_device_logging(void *arg, struct virtio_device *dev)
 }
 
 static void
+board_device_flushed(void *arg, struct virtio_device *dev)
+{
+	(void)dev;
+	board_flush_changed(arg);
+}
+
+static void
 board_device_faults(void *arg, struct virtio_device *dev, int fd,
     const struct msg_dev_faults *m)
 {
@@ -459,6 +466,7 @@ board_machine_init(struct board *b, const struct msg_vm_start *start)
 		.broken = board_device_broken,
 		.stopped = board_device_stopped,
 		.logging = board_device_logging,
+		.flushed = board_device_flushed,
 		.faults = board_device_faults,
 	};
 
@@ -516,6 +524,7 @@ board_init(struct board *b, struct vm *vm, struct vmspec *spec)
 	b->vm = vm;
 	board_machine_init(b, &spec->start);
 	board_memory_init(b);
+	board_flush_init(b);
 	if (board_log_init(b) == -1 ||
 	    disklog_init(b, spec->start.disks, spec->start.disks_mib) == -1)
 		fatal("vm", "log of what is written");

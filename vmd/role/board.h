@@ -17,6 +17,7 @@
 #include "pci/machine.h"
 #include "pci/pci.h"
 #include "pci/virtio_pci.h"
+#include "role/board_flush.h"
 #include "role/board_log.h"
 #include "role/disklog.h"
 #include "role/terminal.h"
@@ -50,6 +51,7 @@ struct board {
 	struct terminal terminal;
 	struct virtio_memory memory;
 	struct board_log log;
+	struct board_flush flush;
 	struct disklog disk[VMD_DISKS_MAX];
 	uint32_t disks;
 	struct lazy *lazy; /* owned; NULL: memory is not on demand */

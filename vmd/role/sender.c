@@ -236,10 +236,35 @@ sender_round(struct sender *t)
 }
 
 static int
+sender_flush_tick(void *arg)
+{
+	struct sender *t = arg;
+
+	return sender_tick(t, t->mem.left);
+}
+
+/* What the guest was told is written is where the receiver's host sees it. */
+static int
+sender_flush(struct sender *t, int ms)
+{
+	const char *disk;
+	char text[VMD_DETAIL_MAX];
+
+	if (board_flush(t->send->board, ms, sender_flush_tick, t, &disk) == 0)
+		return 0;
+	snprintf(text, sizeof(text), "writing back what %s has written",
+	    disk != NULL ? disk : "a disk");
+	return sender_why(t, errno, text);
+}
+
+static int
 sender_live(struct sender *t)
 {
 	int fits;
 
+	/* Most of it while the guest runs; the rest then takes no time. */
+	if (sender_flush(t, -1) == -1)
+		return -1;
 	if (sendmem_log(&t->mem) == -1)
 		return sender_why(
 		    t, errno, "the log of written pages cannot be kept");
@@ -289,7 +314,8 @@ sender_rest(struct sender *t, bool live)
 	else
 		senddisk_scan(&t->disks);
 	if (sendmem_round(&t->mem, true) == -1 ||
-	    senddisk_round(&t->disks) == -1 || sender_disks(t) == -1)
+	    senddisk_round(&t->disks) == -1 ||
+	    sender_flush(t, t->out.wait_ms) == -1 || sender_disks(t) == -1)
 		return -1;
 	if (machine_state_take(
 		t->machine, t->send->still->hold, t->send->paused) == -1 ||
