@@ -178,6 +178,45 @@ merges_buffers(void)
 	teardown();
 }
 
+/* A driver that tells of a buffer only when it is asked to, as all do: one by
+ * one, until they are enough. */
+static void
+asks_for_more_buffers(bool event_idx)
+{
+	uint64_t features =
+	    1 << VIRTIO_NET_F_MRG_RXBUF | (event_idx ? VIRTQ_F_EVENT_IDX : 0);
+	unsigned int got = 0;
+	uint32_t len;
+
+	REQUIRE(setup(features));
+	for (unsigned int i = 0; i < 40; i++) {
+		if (i % 4 == 0)
+			frame(1514, 0xcc);
+		driver_pump(loop);
+		rx_buffer(BUF(i % 4), 500);
+		if (driver_is_asked(RX, event_idx))
+			driver_kick(RX);
+		driver_pump(loop);
+		while (driver_used(RX, &len) != -1)
+			got++;
+		if (!CHECK_EQ(got, (i + 1) / 4 * 4))
+			printf("# buffer %u\n", i);
+	}
+	teardown();
+}
+
+static void
+asks_for_more_buffers_by_flag(void)
+{
+	asks_for_more_buffers(false);
+}
+
+static void
+asks_for_more_buffers_by_index(void)
+{
+	asks_for_more_buffers(true);
+}
+
 static void
 odd_frames_are_dropped(void)
 {
@@ -493,6 +532,8 @@ main(void)
 	TEST(receives);
 	TEST(waits_for_buffers);
 	TEST(merges_buffers);
+	TEST(asks_for_more_buffers_by_flag);
+	TEST(asks_for_more_buffers_by_index);
 	TEST(odd_frames_are_dropped);
 	TEST(transmits);
 	TEST(full_backend_holds_frames_back);

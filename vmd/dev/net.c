@@ -97,7 +97,23 @@ net_take(struct net *net)
 	return true;
 }
 
-enum net_result { NET_DONE, NET_NO_BUFFER, NET_BROKEN };
+enum net_result { NET_DONE, NET_AGAIN, NET_NO_BUFFER, NET_BROKEN };
+
+/*
+ * The buffers there are do not hold the frame, and n of them were popped.  The
+ * guest tells of one more than it has given, not of those n: so it is asked
+ * before they are given back.
+ */
+static enum net_result
+net_want(struct virtq *vq, unsigned int n)
+{
+	bool more = virtq_enable_notify(vq);
+
+	if (more)
+		virtq_disable_notify(vq);
+	virtq_unpop(vq, n);
+	return more ? NET_AGAIN : NET_NO_BUFFER;
+}
 
 /* Puts the held frame into as many buffers as it needs, or as there may be. */
 static enum net_result
@@ -115,10 +131,8 @@ net_give(struct net *net)
 
 		if (r == -1)
 			return NET_BROKEN;
-		if (r == 0) {
-			virtq_unpop(vq, n);
-			return NET_NO_BUFFER;
-		}
+		if (r == 0)
+			return net_want(vq, n);
 		if (c->in_len < (n == 0 ? HEADER : 1)) {
 			virtq_break(vq, "a receive buffer with no room");
 			return NET_BROKEN;
@@ -151,17 +165,20 @@ net_receive(struct net *net)
 {
 	struct virtq *vq = device_queue(&net->dev, RX);
 	enum net_result r = NET_DONE;
+	unsigned int again = 0;
 
 	net->rx_empty = false;
 	virtq_disable_notify(vq);
-	for (unsigned int i = 0; i < BATCH && net_take(net); i++) {
+	for (unsigned int i = 0; i < BATCH && net_take(net);
+	     i += r == NET_DONE) {
 		r = net_give(net);
-		if (r == NET_NO_BUFFER && virtq_enable_notify(vq)) {
-			/* Some have come meanwhile. */
-			virtq_disable_notify(vq);
-			continue;
+		again = r == NET_AGAIN ? again + 1 : 0;
+		/* Each time there is one more at least. */
+		if (again > BUFFERS_MAX) {
+			virtq_break(vq, "receive buffers that come and go");
+			r = NET_BROKEN;
 		}
-		if (r != NET_DONE)
+		if (r == NET_NO_BUFFER || r == NET_BROKEN)
 			break;
 	}
 	if (r == NET_BROKEN) {
