@@ -57,12 +57,16 @@ test_start(void)
 static void
 test_ends_a_run(void)
 {
-	uint64_t until = now() + 20 * MS;
 	struct vm_exit e;
+	uint64_t until;
 
-	REQUIRE(vm_run_until(g.vcpu[0], &e, until) == 0);
-	CHECK_EQ(e.reason, VM_EXIT_DEADLINE);
-	CHECK(now() >= until);
+	/* On a busy machine all of that time may be another's. */
+	for (unsigned int i = 0; i < 100 && guest_count() == 0; i++) {
+		until = now() + 20 * MS;
+		REQUIRE(vm_run_until(g.vcpu[0], &e, until) == 0);
+		CHECK_EQ(e.reason, VM_EXIT_DEADLINE);
+		CHECK(now() >= until);
+	}
 	CHECK(guest_count() > 0);
 	CHECK_STR(vm_exit_name(e.reason), "deadline");
 }
