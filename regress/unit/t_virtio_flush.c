@@ -163,6 +163,12 @@ say_bad(void)
 }
 
 static void
+say_again(void)
+{
+	answer(EAGAIN);
+}
+
+static void
 die(void)
 {
 	msg_link_fini(&proc.link);
@@ -212,6 +218,10 @@ waits(void)
 	CHECK_EQ(result, -1);
 	CHECK_EQ(result_errno, EIO);
 	CHECK_STR(bad, "blk0");
+	/* It is no answer that has yet to come. */
+	wait_while(say_again, -1, 100);
+	CHECK_EQ(result, -1);
+	CHECK_EQ(result_errno, EAGAIN);
 	wait_while(die, -1, 100);
 	CHECK_EQ(result, -1);
 	CHECK_EQ(result_errno, ENOTCONN);

@@ -28,15 +28,18 @@ board_flush_changed(struct board *b)
 	pthread_cond_broadcast(&b->flush.changed);
 }
 
-/* The first device that has not answered, or could not; NULL: none. */
+/* The first device that has not answered (*error is 0), or could not; NULL:
+ * none. */
 static const char *
 board_flush_bad(const struct board *b, int *error)
 {
+	*error = 0;
 	for (unsigned int i = 0; i < b->devices; i++) {
 		const struct virtio_device *v = b->device[i];
 
-		*error = virtio_is_flushing(v) ? EAGAIN : virtio_flush_error(v);
-		if (*error != 0)
+		if (virtio_is_flushing(v))
+			return virtio_name(v);
+		if ((*error = virtio_flush_error(v)) != 0)
 			return virtio_name(v);
 	}
 	return NULL;
@@ -66,8 +69,7 @@ board_flush(struct board *b, int ms, int (*tick)(void *arg), void *arg,
 	pthread_mutex_lock(&b->lock);
 	for (unsigned int i = 0; i < b->devices; i++)
 		virtio_flush(b->device[i]);
-	while (
-	    (*name = board_flush_bad(b, &error)) != NULL && error == EAGAIN) {
+	while ((*name = board_flush_bad(b, &error)) != NULL && error == 0) {
 		if (ms >= 0 && clock_ms() >= until) {
 			error = ETIMEDOUT;
 			break;
