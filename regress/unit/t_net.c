@@ -428,6 +428,18 @@ stopped_devices_rest(void)
 	CHECK_EQ(driver_used(RX, &len), -1);
 	driver_send(MSG_DEV_START);
 	CHECK(driver_wait(loop, RX, &len) != -1);
+	/* A frame that waits for a buffer waits for it afterwards as well. */
+	frame(61, 9);
+	driver_pump(loop);
+	driver_send(MSG_DEV_STOP);
+	driver_pump(loop);
+	driver_send(MSG_DEV_START);
+	driver_pump(loop);
+	rx_buffer(BUF(1), 1600);
+	CHECK(driver_is_asked(RX, false));
+	driver_kick(RX);
+	CHECK(driver_wait(loop, RX, &len) != -1);
+	CHECK_EQ(len, HEADER + 61);
 	teardown();
 }
 

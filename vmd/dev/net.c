@@ -299,7 +299,7 @@ net_kick(void *arg, unsigned int queue)
 
 	if (queue == TX && !net->tx_full)
 		net_transmit(net);
-	else if (queue == RX && net->rx_empty)
+	else if (queue == RX && (net->rx_empty || net->held != 0))
 		net_receive(net);
 	net_listen(net);
 }
