@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "dev/blk.h"
+#include "driver_blk.h"
 #include "driver_rng.h"
 
 #define PAGE 4096U
@@ -23,9 +23,6 @@
 #define AT(n) (DRIVER_DATA + PAGE * (n))
 #define HEADER_AT AT(100)
 #define STATUS_PAGE 101
-
-static struct blk *blk;
-static struct image image;
 
 /* A memfd of words with seals; -1 when there is none. */
 static inline int
@@ -37,15 +34,6 @@ log_fd(size_t words, int seals)
 	    fcntl(fd, F_ADD_SEALS, seals) == -1)
 		return -1;
 	return fd;
-}
-
-static inline void
-blk_end(void)
-{
-	blk_free(blk);
-	loop_free(loop);
-	close(image.fd);
-	driver_close();
 }
 
 /* A request with two buffers of data at pages 0 and 10; its status. */

@@ -8,8 +8,8 @@
 
 #include "dev/rng.h"
 #include "driver.h"
+#include "driver_loop.h"
 
-static struct loop *loop;
 static struct rng rng;
 
 static inline void

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* virtio-blk on a memfd: every request, bad ones, and many against a model. */
-#include "dev/blk.h"
-
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -10,55 +8,19 @@
 
 #include "check.h"
 #include "dev/blk_engine.h"
-#include "driver.h"
+#include "driver_blk.h"
 
 #define SECTORS 2048U
 #define HDR DRIVER_DATA
 #define STATUS (DRIVER_DATA + 0x40)
 #define DATA (DRIVER_DATA + 0x1000)
 
-typedef struct blk_io *engine(int, unsigned int, struct loop *,
-    void (*)(void *, struct blk_io_request *), void *);
-
-static struct loop *loop;
-static struct blk *blk;
-static struct image image;
-static bool gone;
-static engine *with; /* NULL: the best */
-
-static void
-on_gone(void *arg)
-{
-	(void)arg;
-	gone = true;
-}
+static blk_engine_fn *with; /* NULL: the best */
 
 static bool
 setup(bool readonly)
 {
-	struct msg_device_start start = { .kind = DEVICE_BLK, .index = 1 };
-	int fd = memfd_create("disk", MFD_CLOEXEC), link;
-
-	gone = false;
-	strcpy(start.name, "test");
-	if (fd == -1 || ftruncate(fd, SECTORS * 512 + 100) == -1 ||
-	    image_open_raw(&image, fd, readonly) == -1 ||
-	    (loop = loop_new(NULL)) == NULL ||
-	    (blk = blk_new(&image, loop, with)) == NULL ||
-	    (link = driver_open()) == -1 ||
-	    blk_start(blk, link, &start, on_gone, NULL) == -1)
-		return false;
-	driver_start(loop, 0, 128);
-	return drv.hello;
-}
-
-static void
-teardown(void)
-{
-	blk_free(blk);
-	loop_free(loop);
-	close(image.fd);
-	driver_close();
+	return blk_begin(SECTORS * 512 + 100, readonly, with, 128);
 }
 
 static void
@@ -106,7 +68,7 @@ says_what_it_is(void)
 	CHECK_EQ(c.capacity, SECTORS);
 	CHECK_EQ(c.seg_max, 126);
 	CHECK_EQ(c.blk_size, 512);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -128,7 +90,7 @@ reads_and_writes(void)
 	CHECK(memcmp(buf, drv.mem + DATA, 512) == 0);
 	CHECK_EQ(request(VIRTIO_BLK_T_FLUSH, 0, 0, NULL), 0);
 	CHECK(driver_interrupts(0) > 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -147,7 +109,7 @@ status_in_a_data_buffer(void)
 	CHECK(driver_wait(loop, 0, &written) != -1);
 	CHECK_EQ(drv.mem[DATA + 512], 0);
 	CHECK(memcmp(drv.mem + DATA, "hello", 5) == 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -168,7 +130,7 @@ header_in_pieces(void)
 	CHECK_EQ(drv.mem[DATA], 0);
 	CHECK_EQ(pread(image.fd, buf, 512, 3 * 512), 512);
 	CHECK_EQ(buf[511], 0x21);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -185,7 +147,7 @@ bounds_are_kept(void)
 	CHECK_EQ(request(VIRTIO_BLK_T_OUT, 0, 513, NULL), 1);
 	CHECK_EQ(request(VIRTIO_BLK_T_OUT, 0, 0, NULL), 0);
 	CHECK_EQ(drv.broken, 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -197,7 +159,7 @@ other_requests(void)
 	CHECK_EQ(request(VIRTIO_BLK_T_GET_ID, 0, 19, NULL), 1);
 	CHECK_EQ(request(2, 0, 512, NULL), 2);
 	CHECK_EQ(request(0xffffffff, 0, 512, NULL), 2);
-	teardown();
+	blk_end();
 }
 
 static unsigned int
@@ -232,7 +194,7 @@ discard_and_write_zeroes(void)
 	CHECK_EQ(range_request(VIRTIO_BLK_T_DISCARD, 0, 1, 1), 2);
 	CHECK_EQ(range_request(VIRTIO_BLK_T_WRITE_ZEROES, 0, 1, 2), 2);
 	CHECK_EQ(request(VIRTIO_BLK_T_DISCARD, 0, 32, NULL), 2);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -245,7 +207,7 @@ read_only_images(void)
 	CHECK_EQ(request(VIRTIO_BLK_T_OUT, 0, 512, NULL), 1);
 	CHECK_EQ(range_request(VIRTIO_BLK_T_DISCARD, 0, 1, 0), 1);
 	CHECK_EQ(request(VIRTIO_BLK_T_FLUSH, 0, 0, NULL), 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -258,7 +220,7 @@ host_errors_are_the_guests(void)
 	CHECK_EQ(request(VIRTIO_BLK_T_IN, 0, 1024, NULL), 1);
 	CHECK_EQ(request(VIRTIO_BLK_T_IN, 0, 512, NULL), 0);
 	CHECK_EQ(drv.broken, 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -289,7 +251,7 @@ no_request_breaks_the_device(void)
 		driver_send(MSG_DEV_START);
 		driver_pump(loop);
 		CHECK_EQ(request(VIRTIO_BLK_T_IN, 0, 512, NULL), 0);
-		teardown();
+		blk_end();
 	}
 }
 
@@ -311,7 +273,7 @@ stop_and_go_on(void)
 	CHECK_EQ(driver_used(0, &len), -1);
 	driver_send(MSG_DEV_START);
 	CHECK(driver_wait(loop, 0, &len) != -1);
-	teardown();
+	blk_end();
 }
 
 /* With event indices, all that is asked for is told, and nothing else is. */
@@ -347,7 +309,7 @@ interrupts_as_asked(void)
 		CHECK(driver_wait(loop, 0, &len) != -1);
 		driver_pump(loop);
 	}
-	teardown();
+	blk_end();
 }
 
 static void
@@ -372,8 +334,8 @@ vm_process_misbehaves(void)
 		if (i == 4)
 			msg_link_fini(&drv.link);
 		driver_pump(loop);
-		CHECK(gone);
-		teardown();
+		CHECK(blk_is_gone);
+		blk_end();
 	}
 }
 
@@ -390,8 +352,8 @@ rings_outside_memory(void)
 	    sizeof(m), NULL, 0);
 	driver_pump(loop);
 	CHECK_EQ(drv.broken, 1);
-	CHECK(!gone);
-	teardown();
+	CHECK(!blk_is_gone);
+	blk_end();
 }
 
 /* --- many requests against a model ------------------------------------------
@@ -492,7 +454,7 @@ random_requests(void)
 	REQUIRE(disk != MAP_FAILED);
 	CHECK(memcmp(disk, model, sizeof(model)) == 0);
 	munmap(disk, sizeof(model));
-	teardown();
+	blk_end();
 }
 
 static void
@@ -533,7 +495,7 @@ by_threads(void)
 {
 	with = blk_io_new_threads;
 	REQUIRE(setup(false));
-	teardown();
+	blk_end();
 	reads_and_writes();
 	host_errors_are_the_guests();
 	discard_and_write_zeroes();

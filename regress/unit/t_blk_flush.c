@@ -3,24 +3,17 @@
  * A disk that is written back because the VM process wants it: beside requests
  * of the driver, while the device is stopped, and when the process leaves.
  */
-#include "dev/blk.h"
-
 #include <errno.h>
 #include <linux/virtio_blk.h>
 
 #include "check.h"
 #include "dev/blk_engine.h"
-#include "driver.h"
+#include "driver_blk.h"
 #include "quiet.h"
 
 #define HDR DRIVER_DATA
 #define STATUS (DRIVER_DATA + 0x40)
 #define DATA (DRIVER_DATA + 0x1000)
-
-static struct loop *loop;
-static struct blk *blk;
-static struct image image;
-static bool gone;
 
 /* An engine that does what it is given when it is told to. */
 static struct {
@@ -105,38 +98,10 @@ let_go(int error)
 	driver_pump(loop);
 }
 
-static void
-on_gone(void *arg)
-{
-	(void)arg;
-	gone = true;
-}
-
 static bool
 setup(bool readonly)
 {
-	struct msg_device_start start = { .kind = DEVICE_BLK, .name = "test" };
-	int fd = memfd_create("disk", MFD_CLOEXEC), link;
-
-	gone = false;
-	if (fd == -1 || ftruncate(fd, 1 << 20) == -1 ||
-	    image_open_raw(&image, fd, readonly) == -1 ||
-	    (loop = loop_new(NULL)) == NULL ||
-	    (blk = blk_new(&image, loop, held_new)) == NULL ||
-	    (link = driver_open()) == -1 ||
-	    blk_start(blk, link, &start, on_gone, NULL) == -1)
-		return false;
-	driver_start(loop, 0, 128);
-	return drv.hello;
-}
-
-static void
-teardown(void)
-{
-	blk_free(blk);
-	loop_free(loop);
-	close(image.fd);
-	driver_close();
+	return blk_begin(1 << 20, readonly, held_new, 128);
 }
 
 static void
@@ -161,7 +126,7 @@ answered_when_it_is_done(void)
 	CHECK_EQ(drv.flushed, 2);
 	CHECK_EQ(drv.flush_error, ENOSPC);
 	CHECK_EQ(drv.broken, 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -189,7 +154,7 @@ stopped_or_not(void)
 	let_go(0);
 	CHECK(driver_used(0, &len) != -1);
 	CHECK_EQ(drv.mem[STATUS], 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -200,7 +165,7 @@ of_a_disk_that_is_only_read(void)
 	CHECK_EQ(held.syncs, 0);
 	CHECK_EQ(drv.flushed, 1);
 	CHECK_EQ(drv.flush_error, 0);
-	teardown();
+	blk_end();
 }
 
 static void
@@ -213,11 +178,11 @@ two_at_a_time(void)
 	CHECK(drv.gone);
 	CHECK_EQ(held.syncs, 1);
 	/* The process leaves once nothing is under way any more. */
-	CHECK(!gone);
+	CHECK(!blk_is_gone);
 	let_go(0);
-	CHECK(gone);
+	CHECK(blk_is_gone);
 	CHECK_EQ(drv.flushed, 0);
-	teardown();
+	blk_end();
 }
 
 int

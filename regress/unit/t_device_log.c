@@ -156,21 +156,9 @@ words_of_the_ring(void)
 /* --- blk ------------------------------------------------------------------ */
 
 static bool
-blk_begin_with(struct blk_io *(*engine)(int, unsigned int, struct loop *,
-    void (*)(void *, struct blk_io_request *), void *))
+blk_begin_with(blk_engine_fn *engine)
 {
-	struct msg_device_start start = { .kind = DEVICE_BLK };
-	int fd = memfd_create("disk", MFD_CLOEXEC), link;
-
-	if (fd == -1 || ftruncate(fd, SECTORS * 512) == -1 ||
-	    image_open_raw(&image, fd, false) == -1 ||
-	    (loop = loop_new(NULL)) == NULL ||
-	    (blk = blk_new(&image, loop, engine)) == NULL ||
-	    (link = driver_open()) == -1 ||
-	    blk_start(blk, link, &start, on_gone, NULL) == -1)
-		return false;
-	driver_start(loop, 0, 64);
-	return drv.hello;
+	return blk_begin(SECTORS * 512, false, engine, 64);
 }
 
 static void

@@ -73,21 +73,9 @@ disk_notes(void)
 }
 
 static bool
-large_disk(struct blk_io *(*engine)(int, unsigned int, struct loop *,
-    void (*)(void *, struct blk_io_request *), void *))
+large_disk(blk_engine_fn *engine)
 {
-	struct msg_device_start start = { .kind = DEVICE_BLK };
-	int fd = memfd_create("disk", MFD_CLOEXEC), link;
-
-	if (fd == -1 || ftruncate(fd, 4 << 20) == -1 ||
-	    image_open_raw(&image, fd, false) == -1 ||
-	    (loop = loop_new(NULL)) == NULL ||
-	    (blk = blk_new(&image, loop, engine)) == NULL ||
-	    (link = driver_open()) == -1 ||
-	    blk_start(blk, link, &start, on_gone, NULL) == -1)
-		return false;
-	driver_start(loop, 0, 64);
-	return drv.hello;
+	return blk_begin(4 << 20, false, engine, 64);
 }
 
 static void
