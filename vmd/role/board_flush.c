@@ -3,23 +3,18 @@
 #include "role/board_flush.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "ipc/clock.h"
 #include "pci/virtio_flush.h"
 #include "role/board.h"
+#include "role/thread.h"
 
-#define TICK_MS 100
+#define TICK_NS 100000000U
 
 void
 board_flush_init(struct board *b)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&b->flush.changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&b->flush.changed);
 }
 
 void
@@ -45,20 +40,6 @@ board_flush_bad(const struct board *b, int *error)
 	return NULL;
 }
 
-static void
-board_flush_sleep(struct board *b)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += TICK_MS * 1000000L;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
-	}
-	pthread_cond_timedwait(&b->flush.changed, &b->lock, &end);
-}
-
 int
 board_flush(struct board *b, int ms, int (*tick)(void *arg), void *arg,
     const char **name)
@@ -74,7 +55,8 @@ board_flush(struct board *b, int ms, int (*tick)(void *arg), void *arg,
 			error = ETIMEDOUT;
 			break;
 		}
-		board_flush_sleep(b);
+		thread_cond_wait(&b->flush.changed, &b->lock,
+		    (uint64_t)clock_ns() + TICK_NS);
 		pthread_mutex_unlock(&b->lock);
 		error = tick(arg) == -1 ? errno : 0;
 		pthread_mutex_lock(&b->lock);

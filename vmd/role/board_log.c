@@ -16,10 +16,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ipc/clock.h"
 #include "role/board.h"
+#include "role/thread.h"
 
 #define LOG_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -53,7 +54,6 @@ int
 board_log_init(struct board *b)
 {
 	struct board_log *log = &b->log;
-	pthread_condattr_t attr;
 	size_t len;
 
 	log->shared.pages = board_log_pages(&b->memory.map);
@@ -68,10 +68,7 @@ board_log_init(struct board *b)
 	    NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, log->shared.fd, 0);
 	if (log->bits == MAP_FAILED)
 		return -1;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&log->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&log->changed);
 	return 0;
 }
 
@@ -113,18 +110,11 @@ board_log_missing(const struct board *b)
 int
 board_log_wait(struct board *b, unsigned int ms)
 {
-	struct timespec end;
+	uint64_t end = (uint64_t)clock_ns() + ms * 1000000ULL;
 	int error = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += (time_t)(ms / 1000);
-	end.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
-	}
 	while (b->log.on && board_log_missing(b) != NULL && error == 0)
-		error = pthread_cond_timedwait(&b->log.changed, &b->lock, &end);
+		error = thread_cond_wait(&b->log.changed, &b->lock, end);
 	if (!b->log.on)
 		error = ECANCELED;
 	else if (board_log_missing(b) == NULL)

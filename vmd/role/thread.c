@@ -6,9 +6,10 @@
 #include "role/thread.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <time.h>
 
 #define THREAD_STACK (256U * 1024)
+#define NS_PER_S 1000000000U
 
 int
 thread_begin(const char *name, void *(*run)(void *arg), void *arg)
@@ -26,4 +27,24 @@ thread_begin(const char *name, void *(*run)(void *arg), void *arg)
 		pthread_setname_np(thread, name);
 	errno = error;
 	return error == 0 ? 0 : -1;
+}
+
+void
+thread_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int
+thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ns)
+{
+	const struct timespec until = { .tv_sec = (time_t)(until_ns / NS_PER_S),
+		.tv_nsec = (long)(until_ns % NS_PER_S) };
+
+	return pthread_cond_timedwait(cond, lock, &until);
 }

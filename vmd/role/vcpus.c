@@ -19,6 +19,7 @@
 #include "ipc/log.h"
 #include "pci/bus.h"
 #include "role/board.h"
+#include "role/thread.h"
 #include "role/throttle.h"
 #include "vmm.h"
 #include "vmm_gdb.h"
@@ -80,8 +81,6 @@ int
 vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
     const struct boot_cpu *cpu)
 {
-	pthread_condattr_t attr;
-
 	memset(vs, 0, sizeof(*vs));
 	vs->board = board;
 	vs->hold = true;
@@ -89,10 +88,7 @@ vcpus_init(struct vcpus *vs, struct board *board, unsigned int count,
 	if (vs->event_fd == -1 || vmm_cancel_signal_init(0) == -1)
 		return -1;
 	pthread_mutex_init(&vs->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&vs->resume, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&vs->resume);
 	for (; vs->count < count; vs->count++)
 		if (vcpu_open(board->vm, vs->count, &vs->vcpu[vs->count]) == -1)
 			return -1;
@@ -321,13 +317,11 @@ static void
 vcpus_stand(struct vcpus *vs, const struct vcpu *vcpu, unsigned int percent,
     uint64_t until_ns)
 {
-	const struct timespec until = { .tv_sec = (time_t)(until_ns / NS_PER_S),
-		.tv_nsec = (long)(until_ns % NS_PER_S) };
 	int error = 0;
 
 	pthread_mutex_lock(&vs->lock);
 	while (error == 0 && vs->throttle == percent && vcpus_may_run(vs, vcpu))
-		error = pthread_cond_timedwait(&vs->resume, &vs->lock, &until);
+		error = thread_cond_wait(&vs->resume, &vs->lock, until_ns);
 	pthread_mutex_unlock(&vs->lock);
 }
 
