@@ -243,17 +243,18 @@ sender_flush_tick(void *arg)
 	return sender_tick(t, t->mem.left);
 }
 
-/* What the guest was told is written is where the receiver's host sees it. */
+/* What the guest was told is written is where the receiver's host sees it;
+ * unless that gets it with the state. */
 static int
 sender_flush(struct sender *t, int ms)
 {
 	const char *disk;
 	char text[VMD_DETAIL_MAX];
 
-	if (board_flush(t->send->board, ms, sender_flush_tick, t, &disk) == 0)
+	if ((t->job.flags & SEND_DISKS) != 0 ||
+	    board_flush(t->send->board, ms, sender_flush_tick, t, &disk) == 0)
 		return 0;
-	snprintf(text, sizeof(text), "writing back what %s has written",
-	    disk != NULL ? disk : "a disk");
+	snprintf(text, sizeof(text), "writing back what %s has written", disk);
 	return sender_why(t, errno, text);
 }
 
