@@ -371,8 +371,12 @@ send_cancel(struct send *s, uint32_t client, enum vm_error why)
 {
 	bool stand;
 
-	if ((client != 0 && client != s->job.client) ||
-	    s->phase != SEND_WRITING)
+	if (client != 0 && client != s->job.client)
+		return;
+	/* It waits less long for the other side, then looks who has the VM. */
+	if (s->phase == SEND_HANDING)
+		send_ring(s->stop_fd);
+	if (s->phase != SEND_WRITING)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->cancelled = true;

@@ -107,7 +107,8 @@ void send_config(struct send *, struct msg *);
 void send_disk_data(struct send *, struct msg *);
 void send_begin(struct send *, struct msg *);
 void send_disks_done(struct send *, struct msg *);
-/* Ends the send of that client (0: any), which is told why. */
+/* Ends the send of that client (0: any), which is told why.  While the VM is
+ * handed over, it only waits less long for what the other side says. */
 void send_cancel(struct send *, uint32_t client, enum vm_error why);
 /* The VM may be another's any moment: nothing may be done with it. */
 bool send_is_handing(const struct send *);

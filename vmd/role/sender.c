@@ -49,6 +49,8 @@
 #define LOCK_AGAIN_MS 100
 /* The receiver builds devices, and asks for locks. */
 #define HEAR_MS 60000
+/* So long it still has when nobody wants to wait any more. */
+#define HURRY_MS 3000
 /* So long a guest that would run stands because nobody takes its state. */
 #define STALL_MS 60000
 
@@ -341,6 +343,20 @@ sender_state(struct sender *t)
 /* --- giving the VM up ------------------------------------------------------
  */
 
+/* What the other side says once the disks are free.  Who gives up at that
+ * moment only makes it a matter of locks; mostly the word is on its way. */
+static int
+sender_hear(struct sender *t, enum handover_word word, uint32_t *flags)
+{
+	int fd = t->job.fd;
+
+	if (handover_hear(fd, t->send->stop_fd, HEAR_MS, word, flags) == 0)
+		return 0;
+	if (errno != ECANCELED)
+		return -1;
+	return handover_hear(fd, -1, HURRY_MS, word, flags);
+}
+
 /* Another has written to the disks since: the state that was sent, and is here
  * yet, is no longer that of the VM. */
 static bool
@@ -393,10 +409,11 @@ sender_take_back(struct sender *t)
 static enum send_end
 sender_given(struct sender *t, bool shared)
 {
-	int error = errno;
+	int error;
 
-	if (handover_hear(t->job.fd, -1, HEAR_MS, HANDOVER_RUNS, NULL) == 0)
+	if (sender_hear(t, HANDOVER_RUNS, NULL) == 0)
 		return SEND_DONE;
+	error = errno;
 	shutdown(t->job.fd, SHUT_RDWR);
 	if (shared) {
 		error = sender_lock(t);
@@ -426,7 +443,7 @@ sender_hand_over(struct sender *t)
 	if (sender_want(t, SEND_UNLOCK, "unlocking the disks") == -1)
 		return SEND_STAYS;
 	if (handover_say(fd, HANDOVER_RELEASED, 0) == -1 ||
-	    handover_hear(fd, -1, HEAR_MS, HANDOVER_HOLDS, &flags) == -1)
+	    sender_hear(t, HANDOVER_HOLDS, &flags) == -1)
 		return sender_take_back(t);
 	if (handover_say(fd, HANDOVER_GO, 0) == -1)
 		log_debug("send", "the receiver is gone before it could go");
