@@ -163,6 +163,17 @@ only_on()
 	esac
 }
 
+# client WORDS: the first process below this script whose title has them.
+client()
+{
+	for p in $(descendants $$); do
+		case $(title "$p") in
+		timeout*|sh*|/bin/sh*) ;;
+		*"$1"*) echo "$p" ;;
+		esac
+	done | head -n 1
+}
+
 # holds_no_more HOLDINGS: none of the numbers is greater.  A process that was
 # replaced may have less: it has not had a VM yet.
 holds_no_more()

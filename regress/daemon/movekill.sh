@@ -58,17 +58,6 @@ pick()
 }
 
 # --- victims ---------------------------------------------------------------
-# Ours below this script that have the words in their title.
-client()
-{
-	for p in $(descendants $$); do
-		case $(title "$p") in
-		timeout*|sh*|/bin/sh*) ;;
-		*"$1"*) echo "$p" ;;
-		esac
-	done | head -n 1
-}
-
 victim_pid()
 {
 	case $1 in

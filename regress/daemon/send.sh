@@ -340,7 +340,7 @@ went web A
 # lost, in one of the ways of wordloser.
 heard()
 {
-	timeout -s INT -k 20 "${heard_limit-20}" "$VMCTL" send web -- sh -c \
+	timeout -k 2 20 "$VMCTL" send web -- sh -c \
 	    "'$VMCTL' -S '$work/B.sock' receive web |
 	    '$tools/wordloser' $1 $2"
 }
@@ -362,8 +362,15 @@ for way in close cut; do
 	went web A
 done
 # Nobody notices, until the user has waited long enough.
-heard_limit=2
-expect 'keep: the second is lost' refuse heard 1 keep
+interrupted()
+{
+	heard 1 keep 2>"$work/heard.err" &
+	hearing=$!
+	wait_for 20 grep -q lost "$work/heard.err" || return 1
+	kill -INT "$(client "$VMCTL send web")"
+	! wait "$hearing"
+}
+expect 'keep: the second is lost, and vmctl interrupted' interrupted
 expect 'the locks tell' wait_for 20 only_on B web
 went web B
 expect 'its history is one' whole "$work/web.img"
@@ -387,7 +394,7 @@ slowly()
 		echo $? >"$work/slow.rc"
 	} &
 	background $!
-	sleep 1
+	timeout 20 head -c 16 "$work/stuck" >"$work/slow.head"
 }
 slowly
 expect 'status answers' vmd_answers
@@ -403,12 +410,7 @@ expect 'its history is one' whole "$work/web.img"
 expect 'another guest' counts web 2000 16
 expect 'it counts' grows "$work/web.img" 10
 slowly
-sender=$(descendants $$ | while read -r p; do
-	case $(title "$p" 2>/dev/null) in
-	"$VMCTL send"*) echo "$p" ;;
-	esac
-done)
-kill -INT "$sender"
+kill -INT "$(client "$VMCTL send web")"
 expect 'vmctl send is interrupted: it ends' wait_for 10 answered slow
 expect 'with a failure' [ "$(cat "$work/slow.rc")" -ne 0 ]
 end "$holder"

@@ -4,7 +4,8 @@
  *
  *	close	who says the next finds nobody that reads
  *	cut	it is read, and the connection breaks
- *	keep	it and all behind it are read, and nobody hears of that
+ *	keep	it and all behind it are read, which stderr says, and nobody
+ *else
  *
  * Usage: wordloser WORDS close|cut|keep
  */
@@ -59,7 +60,10 @@ main(int argc, char **argv)
 	}
 	if (closes)
 		return 0;
-	if (word_read(word) == 1 && strcmp(argv[2], "cut") == 0 &&
+	if (word_read(word) == 0)
+		return 0;
+	warnx("lost");
+	if (strcmp(argv[2], "cut") == 0 &&
 	    shutdown(STDOUT_FILENO, SHUT_RDWR) == -1)
 		err(1, "shutdown");
 	while (word_read(word) == 1)
