@@ -372,11 +372,11 @@ sender_is_past(const struct sender *t)
 	return false;
 }
 
-/* The locks again, as often as there is a chance.  0, or the errno. */
+/* The locks again, for so long as there is a chance.  0, or the errno. */
 static int
-sender_lock(struct sender *t)
+sender_lock(struct sender *t, int ms)
 {
-	int64_t until = clock_ms() + LOCK_MS;
+	int64_t until = clock_ms() + ms;
 	int error;
 
 	while ((error = send_ask(t->send, SEND_LOCK)) == EWOULDBLOCK &&
@@ -393,9 +393,10 @@ sender_take_back(struct sender *t)
 {
 	int error = errno, lock;
 
-	/* Whatever it says from now on comes too late, and it hears that. */
+	/* Whatever it says from now on comes too late, and it hears that;
+	 * unless it cannot be reached, and goes by its clock. */
 	shutdown(t->job.fd, SHUT_RDWR);
-	lock = sender_lock(t);
+	lock = sender_lock(t, error == ETIMEDOUT ? HEAR_MS + LOCK_MS : LOCK_MS);
 	if (sender_is_past(t) && lock == EWOULDBLOCK)
 		return SEND_DONE;
 	sender_why(t, error,
@@ -416,7 +417,7 @@ sender_given(struct sender *t, bool shared)
 	error = errno;
 	shutdown(t->job.fd, SHUT_RDWR);
 	if (shared) {
-		error = sender_lock(t);
+		error = sender_lock(t, LOCK_MS);
 		if (error == EWOULDBLOCK)
 			return SEND_DONE;
 		if (error == 0 && !sender_is_past(t)) {
