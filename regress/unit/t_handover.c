@@ -61,9 +61,7 @@ words(void)
 		flags = 0;
 		CHECK_EQ(hear(all[i], &flags), 0);
 		CHECK_EQ(flags, HANDOVER_SHARED);
-		CHECK(strlen(handover_text(all[i])) > 1);
 	}
-	CHECK_STR(handover_text(99), "?");
 	end();
 }
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "image/state_crc.h"
@@ -116,22 +115,4 @@ handover_hear(
 			done += (size_t)n;
 	}
 	return handover_decode(frame, word, flags);
-}
-
-static const struct {
-	enum handover_word word;
-	const char *text;
-} words[] = {
-#define HANDOVER_ROW(name, number, text) { HANDOVER_##name, text },
-	HANDOVER_WORDS(HANDOVER_ROW)
-#undef HANDOVER_ROW
-};
-
-const char *
-handover_text(enum handover_word word)
-{
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (words[i].word == word)
-			return words[i].text;
-	return "?";
 }

@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the two sides of a move say to each other after the state is complete,
- * so that exactly one of them runs the VM.
- *
- *	sender				receiver
- *	END of the state
- *					READY: all is loaded, nothing runs
- *	RELEASED: the disks' locks
- *					HOLDS: has them; SHARED: they are the
- *					same that the sender had
- *	GO: it has given the VM up
- *					RUNS
- *
- * Before HOLDS the VM is the sender's, after it the receiver's.  Where the
- * disks are shared, their locks decide what a broken connection leaves open:
- * who runs the VM has them.  Where they are not, a side that cannot know keeps
- * the VM paused, and says so.
+ * so that exactly one of them runs the VM: the words below, in that order, each
+ * the answer to the one before it.  PROTOCOL.md, "The handover", tells what
+ * becomes of the VM when one is lost.
  *
  * Frames are the numbers below in the sender's part of the stream, and on the
  * receiver's way back.  Runs in threads of VM processes that wait here.
@@ -25,17 +13,18 @@
 
 #include <stdint.h>
 
-/*	name		number	text */
-#define HANDOVER_WORDS(X)                         \
-	X(READY, 1, "all of the state is loaded") \
-	X(RELEASED, 2, "the disks are free")      \
-	X(HOLDS, 3, "the disks are locked")       \
-	X(GO, 4, "the VM is given up")            \
-	X(RUNS, 5, "the VM runs")
-#define HANDOVER_ENUM(name, number, text) HANDOVER_##name = number,
+/*	name		number	who says it	text */
+#define HANDOVER_WORDS(X)                                                 \
+	X(READY, 1, receiver, "all of the state is loaded, nothing runs") \
+	X(RELEASED, 2, sender, "the locks of the disks are free")         \
+	X(HOLDS, 3, receiver, "it has the locks of the disks")            \
+	X(GO, 4, sender, "it has given the VM up")                        \
+	X(RUNS, 5, receiver, "the VM runs")
+#define HANDOVER_ENUM(name, number, who, text) HANDOVER_##name = number,
 enum handover_word { HANDOVER_WORDS(HANDOVER_ENUM) };
 
-#define HANDOVER_SHARED 0x01U /* of HOLDS */
+/* Of HOLDS: a lock was another's before, so both sides see the same. */
+#define HANDOVER_SHARED 0x01U
 
 /*
  * A frame: "VMDh", the word, flags, CRC-32C of these 12 bytes, each 4 bytes,
@@ -55,7 +44,5 @@ int handover_say(int fd, enum handover_word, uint32_t flags);
  */
 int handover_hear(
     int fd, int stop_fd, int ms, enum handover_word, uint32_t *flags);
-/* The text of a word. */
-const char *handover_text(enum handover_word);
 
 #endif /* HANDOVER_H */
