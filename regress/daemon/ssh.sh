@@ -17,15 +17,21 @@ ssh_files()
 {
 	mkdir -p "$work/home/.ssh" &&
 	    ssh-keygen -q -t ed25519 -N '' -f "$work/key" &&
-	    cp "$work/key.pub" "$work/home/.ssh/authorized_keys" &&
+	    echo "command=\"$work/login\" $(cat "$work/key.pub")" \
+	    >"$work/home/.ssh/authorized_keys" &&
 	    ssh-keygen -q -t ed25519 -m PEM -N '' -f "$work/openssh" &&
 	    dropbearconvert openssh dropbear "$work/openssh" "$work/host" &&
 	    sed "s|^root:.*|root:x:0:0::$work/home:/bin/sh|" /etc/passwd \
 	    >"$work/passwd" && chmod -R go= "$work/home"
 }
 
+# Whoever logs in sees the mounts of all others: files have the same names.
 host_begins()
 {
+	cat >"$work/login" <<-END
+		#!/bin/sh
+		exec nsenter -t $$ -m -r -- /bin/sh -c "\$SSH_ORIGINAL_COMMAND"
+	END
 	cat >"$work/server" <<-END
 		#!/bin/sh
 		mount --bind "$work/passwd" /etc/passwd &&
@@ -33,7 +39,7 @@ host_begins()
 		exec "$dropbear" -F -E -s -P '' -p 127.0.0.1:22 \
 		    -r "$work/host" 2>"$work/dropbear.log"
 	END
-	chmod 755 "$work/server"
+	chmod 755 "$work/login" "$work/server"
 	unshare -m -n "$work/server" &
 	server=$!
 	background "$server"
