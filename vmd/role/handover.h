@@ -33,6 +33,11 @@ enum handover_word { HANDOVER_WORDS(HANDOVER_ENUM) };
 #define HANDOVER_FRAME 16U
 #define HANDOVER_MAGIC 0x68444d56U
 
+/* So long each side waits for a word: the receiver builds devices, and asks for
+ * locks.  A sender that hears nothing also has to know when that one gives up.
+ */
+#define HANDOVER_HEAR_MS 60000
+
 /* Writes a frame, if the other side reads.  0 or -1 with errno, ETIMEDOUT if it
  * does not. */
 int handover_say(int fd, enum handover_word, uint32_t flags);

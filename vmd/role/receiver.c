@@ -34,7 +34,6 @@
 #define LOCK_MS 10000
 #define LOCK_GONE_MS 2000
 #define LOCK_AGAIN_MS 20
-#define HEAR_MS 60000
 #define DISK_LEN 16U
 
 struct receiver {
@@ -432,13 +431,14 @@ receiver_take_over(struct receiver *t)
 	struct receive *r = t->receive;
 
 	if (handover_say(r->ack_fd, HANDOVER_READY, 0) == -1 ||
-	    handover_hear(r->fd, -1, HEAR_MS, HANDOVER_RELEASED, NULL) == -1)
+	    handover_hear(
+		r->fd, -1, HANDOVER_HEAR_MS, HANDOVER_RELEASED, NULL) == -1)
 		return receiver_orphan(t);
 	if (receiver_lock(t, LOCK_MS) == -1)
 		return -1;
 	if (handover_say(r->ack_fd, HANDOVER_HOLDS,
 		t->shared ? HANDOVER_SHARED : 0) == 0 &&
-	    handover_hear(r->fd, -1, HEAR_MS, HANDOVER_GO, NULL) == 0)
+	    handover_hear(r->fd, -1, HANDOVER_HEAR_MS, HANDOVER_GO, NULL) == 0)
 		return 0;
 	/* Where the locks are the sender's own, it cannot run without them. */
 	return t->shared ? 0 : 1;

@@ -47,8 +47,6 @@
 /* How long the locks of the disks are asked for again. */
 #define LOCK_MS 5000
 #define LOCK_AGAIN_MS 100
-/* The receiver builds devices, and asks for locks. */
-#define HEAR_MS 60000
 /* So long it still has when nobody wants to wait any more. */
 #define HURRY_MS 3000
 /* So long a guest that would run stands because nobody takes its state. */
@@ -350,7 +348,8 @@ sender_hear(struct sender *t, enum handover_word word, uint32_t *flags)
 {
 	int fd = t->job.fd;
 
-	if (handover_hear(fd, t->send->stop_fd, HEAR_MS, word, flags) == 0)
+	if (handover_hear(
+		fd, t->send->stop_fd, HANDOVER_HEAR_MS, word, flags) == 0)
 		return 0;
 	if (errno != ECANCELED)
 		return -1;
@@ -396,7 +395,8 @@ sender_take_back(struct sender *t)
 	/* Whatever it says from now on comes too late, and it hears that;
 	 * unless it cannot be reached, and goes by its clock. */
 	shutdown(t->job.fd, SHUT_RDWR);
-	lock = sender_lock(t, error == ETIMEDOUT ? HEAR_MS + LOCK_MS : LOCK_MS);
+	lock = sender_lock(
+	    t, error == ETIMEDOUT ? HANDOVER_HEAR_MS + LOCK_MS : LOCK_MS);
 	if (sender_is_past(t) && lock == EWOULDBLOCK)
 		return SEND_DONE;
 	sender_why(t, error,
@@ -436,8 +436,8 @@ sender_hand_over(struct sender *t)
 	uint32_t flags;
 
 	sendout_close(&t->out);
-	if (handover_hear(
-		fd, t->send->stop_fd, HEAR_MS, HANDOVER_READY, NULL) == -1) {
+	if (handover_hear(fd, t->send->stop_fd, HANDOVER_HEAR_MS,
+		HANDOVER_READY, NULL) == -1) {
 		sender_why(t, errno, "the receiver cannot take it");
 		return SEND_STAYS;
 	}
