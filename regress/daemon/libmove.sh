@@ -54,6 +54,18 @@ daemon()
 	}
 }
 
+# both_begin: A and B, and what each holds once it has had a VM; A is at hand.
+both_begin()
+{
+	daemon B
+	daemon A
+	for s in A B; do
+		on $s idle first
+		on $s ctl stop -fw first
+	done
+	before_A=$(holdings) before_B=$(on B holdings)
+}
+
 other()
 {
 	[ "$side" = A ] && echo B || echo A
@@ -161,6 +173,15 @@ only_on()
 	A) on B unknown "$2" ;;
 	*) on A unknown "$2" ;;
 	esac
+}
+
+# went NAME SIDE: it runs there and nowhere else, goes on, and is whole.
+went()
+{
+	expect "it runs on $2 only" only_on "$2" "$1"
+	at "$2"
+	expect 'its timers tick' alive "$1"
+	expect 'its steps go on' grows "$work/$1.img"
 }
 
 # client WORDS: the first process below this script whose title has them.

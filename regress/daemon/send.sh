@@ -4,22 +4,7 @@
 # vmctl send and receive: to a file and from it, by a pipe, both ways, as a
 # copy; and what is refused, after which the VM runs on and nothing is left.
 . "$(dirname "$0")/libmove.sh"
-daemon B
-daemon A
-for s in A B; do
-	on $s idle first
-	on $s ctl stop -fw first
-done
-before_A=$(holdings) before_B=$(on B holdings)
-
-# went NAME SIDE: it runs there and nowhere else, goes on, and is whole.
-went()
-{
-	expect "it runs on $2 only" only_on "$2" "$1"
-	at "$2"
-	expect 'its timers tick' alive "$1"
-	expect 'its steps go on' grows "$work/$1.img"
-}
+both_begin
 
 # stays SENTENCE: the VM named web is where it was, and goes on.
 stays()

@@ -4,8 +4,9 @@
  *
  *	close	who says the next finds nobody that reads
  *	cut	it is read, and the connection breaks
- *	keep	it and all behind it are read, which stderr says, and nobody
- *else
+ *	keep	it and all behind it are read, and nobody notices
+ *
+ * stderr says when one was read and lost.
  *
  * Usage: wordloser WORDS close|cut|keep
  */
@@ -17,17 +18,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORD 16 /* bytes: HANDOVER_FRAME */
+#include "role/handover.h"
 
 /* 0 at the end. */
 static int
-word_read(char word[WORD])
+word_read(char word[HANDOVER_FRAME])
 {
 	size_t done = 0;
 	ssize_t n;
 
-	while (done < WORD) {
-		n = read(STDIN_FILENO, word + done, WORD - done);
+	while (done < HANDOVER_FRAME) {
+		n = read(STDIN_FILENO, word + done, HANDOVER_FRAME - done);
 		if (n == -1)
 			err(1, "read");
 		if (n == 0)
@@ -40,22 +41,23 @@ word_read(char word[WORD])
 int
 main(int argc, char **argv)
 {
-	char word[WORD];
-	bool last, closes;
+	char word[HANDOVER_FRAME];
+	bool closes, cuts;
 	int left;
 
-	if (argc != 3)
+	closes = argc == 3 && strcmp(argv[2], "close") == 0;
+	cuts = argc == 3 && strcmp(argv[2], "cut") == 0;
+	if (argc != 3 || (!closes && !cuts && strcmp(argv[2], "keep") != 0))
 		errx(2, "usage: wordloser words close|cut|keep");
 	left = atoi(argv[1]);
-	closes = strcmp(argv[2], "close") == 0;
 	for (; left > 0; left--) {
 		if (word_read(word) == 0)
 			return 0;
-		last = left == 1;
 		/* Nobody says the next before this one was answered. */
-		if (last && closes)
+		if (closes && left == 1)
 			close(STDIN_FILENO);
-		if (write(STDOUT_FILENO, word, WORD) != WORD)
+		if (write(STDOUT_FILENO, word, HANDOVER_FRAME) !=
+		    HANDOVER_FRAME)
 			err(1, "write");
 	}
 	if (closes)
@@ -63,8 +65,7 @@ main(int argc, char **argv)
 	if (word_read(word) == 0)
 		return 0;
 	warnx("lost");
-	if (strcmp(argv[2], "cut") == 0 &&
-	    shutdown(STDOUT_FILENO, SHUT_RDWR) == -1)
+	if (cuts && shutdown(STDOUT_FILENO, SHUT_RDWR) == -1)
 		err(1, "shutdown");
 	while (word_read(word) == 1)
 		;
